@@ -1,0 +1,1 @@
+"""From raw click logs to packed sessions; a plain library, no Kedro and no torch."""

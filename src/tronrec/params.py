@@ -1,0 +1,156 @@
+"""Every number of a run, in frozen models that refuse what they do not know.
+
+The defaults are TRON XL-Negs of the paper (section 3); YAML and the command line state
+differences only. `conf/base/parameters.yml` shows where each block is set.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Params(BaseModel):
+    """Base of all parameter models: immutable, and a misspelt name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilteringParams(Params):
+    """Which sessions and items are kept (paper, section 3)."""
+
+    min_session_length: int = Field(2, ge=2)
+    """Sessions with fewer clicks are dropped, before and after the items are."""
+    min_item_support: int = Field(5, ge=1)
+    """Items with fewer clicks are dropped."""
+
+
+class SplittingParams(Params):
+    """How sessions are divided over time into training, validation and test (UTC)."""
+
+    by: Literal["time", "files"] = "time"
+    """`files`: the publisher's test file is the test set; without one, by time."""
+    session_time: Literal["first_click", "last_click"] = "first_click"
+    """The moment of a session that decides where it belongs."""
+    test_days: float = Field(7, gt=0)
+    """Length of the test period, counted back from the newest session start."""
+    from_midnight: bool = False
+    """Count back from 00:00 of the newest day instead of from the newest session start."""
+    trim: bool = False
+    """Cut a training session's clicks at the start of the test period."""
+    validation_days: float = Field(1, ge=0)
+    """The newest part of the training period, held out to choose the epoch; 0: none."""
+
+
+class ModelParams(Params):
+    """The encoder: from the clicks of a session to a hidden state per click."""
+
+    encoder: Literal["transformer"] = "transformer"
+    """The architecture of the encoder."""
+    hidden_size: int = Field(200, ge=1)
+    """Size of item vectors and hidden states."""
+    layers: int = Field(2, ge=1)
+    """Number of blocks."""
+    heads: int = Field(1, ge=1)
+    """Attention heads; divides `hidden_size`."""
+    feed_forward: int = Field(200, ge=1)
+    """Width of the feed-forward layer."""
+    dropout: float = Field(0.05, ge=0, lt=1)
+    """Share of activations set to zero in training."""
+    window: int = Field(50, ge=1)
+    """Clicks of a session that the encoder sees: the last ones."""
+
+    @model_validator(mode="after")
+    def _heads_divide_hidden_size(self) -> Self:
+        if self.hidden_size % self.heads:
+            raise ValueError(
+                f"heads ({self.heads}) does not divide hidden_size "
+                f"({self.hidden_size}); choose a divisor"
+            )
+        return self
+
+
+class SamplingParams(Params):
+    """The negatives of an event (paper, section 2.1)."""
+
+    uniform: int = Field(16_384, ge=0)
+    """Items drawn uniformly from the catalogue."""
+    in_batch: int = Field(127, ge=0)
+    """Clicks drawn from the other sessions of the batch."""
+    top_k: int | None = Field(100, ge=1)
+    """Keep only the k highest-scored negatives of an event; null keeps all."""
+
+    @model_validator(mode="after")
+    def _enough_negatives(self) -> Self:
+        total = self.uniform + self.in_batch
+        if total == 0:
+            raise ValueError("no negatives: raise uniform or in_batch above 0")
+        if self.top_k is not None and self.top_k > total:
+            raise ValueError(
+                f"top_k ({self.top_k}) exceeds uniform + in_batch ({total}); lower top_k"
+            )
+        return self
+
+
+class LossParams(Params):
+    """What is minimised (paper, section 2.2)."""
+
+    name: Literal["sampled_softmax"] = "sampled_softmax"
+    """The loss function."""
+
+
+class TrainingParams(Params):
+    """The optimisation and its schedule."""
+
+    epochs: int = Field(10, ge=1)
+    """Passes over the training sessions, at most."""
+    batch_size: int = Field(128, ge=2)
+    """Sessions of a step."""
+    learning_rate: float = Field(5e-4, gt=0)
+    """Peak learning rate of Adam."""
+    warmup_steps: int = Field(0, ge=0)
+    """Steps over which the learning rate rises linearly from 0."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """After warm-up: hold the learning rate, or lower it to 0 at the last step."""
+    patience: int | None = Field(None, ge=1)
+    """Stop after so many epochs without a better validation MRR@20; null: never."""
+    seed: int = Field(0, ge=0)
+    """Seed of initial weights, order of sessions, negatives and dropout."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; `auto` takes a GPU if there is one."""
+    test_curve: bool = False
+    """Measure the test set after every epoch too, for Figure 1; nothing is chosen by it."""
+
+
+class EvaluationParams(Params):
+    """The protocol of the measurement; the ranks themselves have no settings."""
+
+    cutoffs: tuple[int, ...] = (5, 10, 20)
+    """List lengths at which Recall, MRR and coverage are counted; 20 is required."""
+    batch_size: int = Field(1024, ge=1)
+    """Events ranked at once; changes memory, never the result."""
+
+    @model_validator(mode="after")
+    def _cutoffs_are_usable(self) -> Self:
+        if 20 not in self.cutoffs or min(self.cutoffs) < 1:  # noqa: PLR2004
+            raise ValueError(
+                f"cutoffs {list(self.cutoffs)} must be positive and contain 20"
+            )
+        return self
+
+
+class SystemParams(Params):
+    """One row of Table 2: everything that training a system depends on."""
+
+    model: ModelParams = ModelParams()
+    sampling: SamplingParams = SamplingParams()
+    loss: LossParams = LossParams()
+    training: TrainingParams = TrainingParams()
+
+
+class DatasetParams(SystemParams):
+    """The whole parameter block of a data set, after its system was filled in."""
+
+    system: str = "tron_xl"
+    filtering: FilteringParams = FilteringParams()
+    splitting: SplittingParams = SplittingParams()
+    evaluation: EvaluationParams = EvaluationParams()

@@ -1,0 +1,1 @@
+"""The stages of the data's path, one folder each."""

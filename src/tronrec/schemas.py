@@ -1,0 +1,34 @@
+"""Column names, dtypes and identifiers that every stage agrees on.
+
+A *click* is one event of a session. Inside the model items are numbered 1..|I|, and
+`PADDING` is no item; the shop's own identifiers live in the item index only.
+"""
+
+import polars as pl
+
+SESSION = "session_id"
+ITEM = "item_id"
+TIME = "timestamp"
+TEST_FILE = "test_file"
+"""True for a click of a raw file that the publisher declares to be the test set."""
+
+CLICKS = pl.Schema(
+    {
+        SESSION: pl.Int64(),
+        ITEM: pl.Int64(),
+        TIME: pl.Datetime("ms", "UTC"),
+        TEST_FILE: pl.Boolean(),
+    }
+)
+"""The canonical clicks table, sorted by session start, session, time (ties: file order)."""
+
+INDEX = "item_index"
+COUNT = "count"
+
+ITEMS = pl.Schema({INDEX: pl.Int32(), ITEM: pl.Int64(), COUNT: pl.Int64()})
+"""The item index: model number 1..|I|, shop id, clicks in the training period.
+
+Sorted by model number. The most clicked item is number 1; ties go to the lower shop id.
+"""
+
+PADDING = 0
