@@ -115,10 +115,6 @@ class TrainingParams(Params):
     """Stop after so many epochs without a better validation MRR@20; null: never."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; `auto` takes a GPU if there is one."""
-    test_curve: bool = False
-    """Measure the test set after every epoch too, for Figure 1; nothing is chosen by it."""
 
 
 class EvaluationParams(Params):
@@ -138,6 +134,52 @@ class EvaluationParams(Params):
         return self
 
 
+class SimulationParams(Params):
+    """A made-up shop and its visitors (`tronrec.data.simulate`)."""
+
+    sessions: int = Field(30_000, ge=2)
+    """Sessions, OTTO's in length: 16.8 clicks in the mean, so about 500,000 clicks."""
+    items: int = Field(5_000, ge=2)
+    """Size of the catalogue."""
+    categories: int = Field(50, ge=1)
+    """Groups of items; a visit stays within one."""
+    days: int = Field(28, ge=2)
+    """Length of the period in which sessions start."""
+    test_days: int = Field(7, ge=1)
+    """The last days of the period, which OTTO's test file covers."""
+    successors: int = Field(5, ge=1)
+    """Likely next items of every item: what a sequence model can learn."""
+    successor_share: float = Field(0.6, ge=0, le=1)
+    """Share of clicks that go on to a successor of the item before."""
+    repeat_share: float = Field(0.1, ge=0, le=1)
+    """Share of clicks that return to an earlier click; chance adds about as many."""
+    visit_share: float = Field(0.05, ge=0, le=1)
+    """Share of clicks that come hours later and turn to a newly drawn category."""
+    drift: float = Field(0.3, ge=0, le=1)
+    """Part of its category through which popularity moves from first to last day."""
+    seed: int = Field(0, ge=0)
+    """The same seed and parameters give the same clicks."""
+
+    @model_validator(mode="after")
+    def _parts_fit_into_the_whole(self) -> Self:
+        if self.categories > self.items:
+            raise ValueError(
+                f"categories ({self.categories}) exceed items ({self.items}); "
+                "lower categories"
+            )
+        if self.test_days >= self.days:
+            raise ValueError(
+                f"test_days ({self.test_days}) leave none of days ({self.days}) for "
+                "training; lower test_days"
+            )
+        if self.successor_share + self.repeat_share > 1:
+            raise ValueError(
+                f"successor_share ({self.successor_share}) and repeat_share "
+                f"({self.repeat_share}) exceed 1 together; lower one"
+            )
+        return self
+
+
 class SystemParams(Params):
     """One row of Table 2: everything that training a system depends on."""
 
@@ -151,6 +193,10 @@ class DatasetParams(SystemParams):
     """The whole parameter block of a data set, after its system was filled in."""
 
     system: str = "tron_xl"
+    """The row of Table 2 to train: a name under `systems`."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train and evaluate; `auto` takes a GPU if there is one."""
     filtering: FilteringParams = FilteringParams()
     splitting: SplittingParams = SplittingParams()
     evaluation: EvaluationParams = EvaluationParams()
+    simulation: SimulationParams = SimulationParams()

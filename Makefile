@@ -1,0 +1,56 @@
+# Everything runs in .venv, which is made with Python 3.11 and the versions pinned in
+# constraints.txt. A stamp file per set of packages tells when to install again.
+
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+KEDRO := $(BIN)/kedro
+RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
+
+# Kedro would report usage, and write an id into pyproject.toml.
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint viz viz-build docs clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evaluate, report
+	$(KEDRO) run --env=sample --pipelines=train_otto
+
+test: $(VENV)/.dev  ## Run all tests
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev  ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
+	$(KEDRO) viz run --env=sample
+
+viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
+	$(KEDRO) viz build --env=sample --include-previews
+
+docs: $(VENV)/.docs  ## Build the documentation, to site/
+	$(BIN)/mkdocs build --strict
+
+clean:  ## Remove everything that make has made
+	rm -rf $(VENV) build site data/sample
+	rm -rf .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+$(RAW_SAMPLE): | $(VENV)/.base
+	$(KEDRO) run --env=sample --pipelines=simulate_otto
+
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/.dev $(VENV)/.viz $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
+	$(INSTALL) --editable ".[$*]"
+	touch $@

@@ -1,0 +1,87 @@
+"""A batch of sessions as index arithmetic on two flat tensors.
+
+The sessions live on the training device once; no worker, no collate, no padding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from tronrec.data.packed import PackedSessions
+from tronrec.models.layout import Layout
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some clicks of some sessions, packed; each click but a session's last is an input."""
+
+    clicks: Int[Tensor, "clicks"]
+    """Items of all sessions of the batch, back to back."""
+    inputs: Int[Tensor, "events"]
+    """For each prediction, the row of `clicks` it is made after."""
+    layout: Layout
+    """Session and position of each prediction."""
+    lengths: Int[Tensor, "sessions"]
+    """Clicks of each session."""
+
+    @property
+    def targets(self) -> Int[Tensor, "events"]:
+        """For each prediction, the row of `clicks` that came next."""
+        return self.inputs + 1
+
+    def __len__(self) -> int:
+        """Return the number of predictions."""
+        return len(self.inputs)
+
+
+class SessionBatches:
+    """The clicks of sessions on a device, cut into batches."""
+
+    def __init__(self, sessions: PackedSessions, device: torch.device) -> None:
+        """Move the clicks to the device; offsets stay on the host, where shapes are made.
+
+        Args:
+            sessions: Sessions of at least two clicks.
+            device: Where batches are made.
+        """
+        self.items = torch.from_numpy(np.array(sessions.items)).to(device)
+        self.starts = np.array(sessions.offsets[:-1])
+        self.ends = np.array(sessions.offsets[1:])
+
+    def batch(
+        self, starts: Int[np.ndarray, "sessions"], ends: Int[np.ndarray, "sessions"]
+    ) -> Batch:
+        """Return the batch of the runs of clicks `starts[i]:ends[i]`, in this order."""
+        device = self.items.device
+        total, count = int((ends - starts).sum()), len(starts)
+        first_click = torch.from_numpy(starts).to(device, non_blocking=True)
+        lengths = torch.from_numpy(ends - starts).to(device, non_blocking=True)
+        first = lengths.cumsum(0) - lengths
+        number = torch.arange(count, device=device)
+        session = number.repeat_interleave(lengths, output_size=total)
+        position = torch.arange(total, device=device) - first[session]
+        clicks = self.items[first_click[session] + position].long()
+        event = number.repeat_interleave(lengths - 1, output_size=total - count)
+        inputs = torch.arange(total - count, device=device) + event
+        return Batch(clicks, inputs, Layout(event, position[inputs]), lengths)
+
+    def epoch(
+        self, *, batch_size: int, window: int, generator: np.random.Generator
+    ) -> Iterator[Batch]:
+        """Yield the last `window + 1` clicks of every session once, in random order.
+
+        Batches differ by one session at most, so that none is left with a session or two
+        and few in-batch negatives.
+        """
+        starts = np.maximum(self.starts, self.ends - (window + 1))
+        order = generator.permutation(len(starts))
+        for chosen in np.array_split(order, self.steps(batch_size)):
+            yield self.batch(starts[chosen], self.ends[chosen])
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self.starts) // batch_size)

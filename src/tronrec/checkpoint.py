@@ -1,0 +1,66 @@
+"""Tensors and facts in one file that is whole or absent, and runs no code when read."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tronrec.errors import UserError
+
+FACTS = "tronrec"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named tensors, and whatever JSON can say about them."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors whose names start with `name.`, without it."""
+        prefix = f"{name}."
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file beside `path`, then put it in its place."""
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
+        try:
+            save_file(tensors, aside, {FACTS: json.dumps(self.facts, allow_nan=False)})
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read a file that `save` wrote, to the CPU.
+
+        Raises:
+            UserError: The file is not one of ours, or damaged.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads((file.metadata() or {})[FACTS])
+                return cls({name: file.get_tensor(name) for name in file.keys()}, facts)
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise UserError(
+                f"{path}: not a readable tronrec checkpoint ({error}); delete it to "
+                "train from the start, or restore it from a copy"
+            ) from error
+
+
+def with_prefix(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors under `name.`, as `Checkpoint.part` finds them."""
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}

@@ -1,0 +1,120 @@
+"""Raw files, plain or packed, as blocks of whole lines with their line numbers.
+
+A block bounds memory whatever the size of the file, and its number tells every bad line.
+Packing is recognised by a file's first bytes, not by its name. A file that is cut off is
+an error: the unpackers of the standard library and of zstandard differ in that.
+"""
+
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+import zstandard
+from tqdm import tqdm
+
+from tronrec.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+BLOCK_BYTES = 1 << 24
+LONGEST_LINE = 1 << 26
+"""Bytes without a line end after which a file is not a log of lines."""
+
+
+class Block(NamedTuple):
+    """Whole lines of a file; `line` is the number of the first, counted from 1."""
+
+    path: Path
+    line: int
+    data: bytes
+
+
+class _Unpacker(Protocol):
+    eof: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+_UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
+    b"\x28\xb5\x2f\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
+"""How packed files begin, and what unpacks one stream of them."""
+
+
+def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Yield the lines of a file, about `block_bytes` at a time; show the progress.
+
+    Raises:
+        UserError: The file cannot be read, is damaged, or has no line ends.
+    """
+    line, waiting = 1, bytearray()
+    for piece in _read_pieces(path, min(block_bytes, 1 << 20)):
+        waiting += piece
+        while len(waiting) >= block_bytes and (cut := _find_cut(waiting, block_bytes)):
+            block = Block(path, line, bytes(waiting[:cut]))
+            del waiting[:cut]
+            line += count_lines(block.data)
+            yield block
+        if len(waiting) > max(LONGEST_LINE, block_bytes):
+            raise UserError(
+                f"{path}:{line}: no line end in {len(waiting):,} bytes; is this a log "
+                "with one record a line?"
+            )
+    if waiting:
+        yield Block(path, line, bytes(waiting))
+        line += count_lines(waiting)
+    logger.info("%s: %d lines read", path, line - 1)
+
+
+def count_lines(data: bytes | bytearray) -> int:
+    """Return the number of lines; the last one may lack its line end."""
+    return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+
+
+def _find_cut(data: bytearray, size: int) -> int:
+    """Return where the last line that begins in the first `size` bytes ends, or 0."""
+    return data.rfind(b"\n", 0, size) + 1 or data.find(b"\n", size) + 1
+
+
+def _read_pieces(path: Path, size: int) -> Iterator[bytes]:
+    try:
+        with (
+            path.open("rb") as file,
+            tqdm(
+                total=path.stat().st_size,
+                desc=path.name,
+                unit="B",
+                unit_scale=True,
+                disable=None,  # shown on a terminal only
+            ) as progress,
+        ):
+            for piece in _unpack(file, size):
+                yield piece
+                progress.update(file.tell() - progress.n)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise UserError(f"{path}: damaged ({error}); fetch the file again") from error
+
+
+def _unpack(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield a file's bytes, unpacked; a packed file may consist of several streams."""
+    rest = file.read(max(map(len, _UNPACKERS)))
+    new = next((new for sign, new in _UNPACKERS.items() if rest.startswith(sign)), None)
+    if new is None:
+        while rest:
+            yield rest
+            rest = file.read(size)
+        return
+    unpacker = new()
+    while rest or (rest := file.read(size)):
+        if unpacker.eof:
+            unpacker = new()
+        yield unpacker.decompress(rest)
+        rest = unpacker.unused_data
+    if not unpacker.eof:
+        raise EOFError("its end is missing")

@@ -1,0 +1,112 @@
+"""Sessions back to back in two flat arrays: what a model trains and is measured on.
+
+There is no padding and no object per session. On disk it is a safetensors file, which
+runs no code when it is read and is mapped into memory rather than copied.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from tronrec.errors import UserError
+from tronrec.schemas import INDEX, ITEM, SESSION
+
+DTYPES = {"items": np.dtype(np.int32), "offsets": np.dtype(np.int64)}
+
+
+@dataclass(frozen=True, eq=False)
+class PackedSessions:
+    """Sessions of item numbers: session `s` is `items[offsets[s]:offsets[s + 1]]`."""
+
+    items: NDArray[np.int32]
+    """The item number of each event."""
+    offsets: NDArray[np.int64]
+    """Where each session begins, and last where all end."""
+
+    def __post_init__(self) -> None:
+        for name, dtype in DTYPES.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.ndim != 1:
+                raise ValueError(
+                    f"{name} is {array.dtype} {array.shape}, not {dtype} in one dimension"
+                )
+        lengths = np.diff(self.offsets)
+        if not len(self.offsets) or self.offsets[0] != 0 or (lengths <= 0).any():
+            raise ValueError("offsets do not rise from 0")
+        if self.offsets[-1] != len(self.items):
+            raise ValueError(
+                f"offsets end at {self.offsets[-1]}, but there are {len(self.items)} items"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self.offsets) - 1
+
+    @classmethod
+    def from_clicks(cls, clicks: pl.LazyFrame, items: pl.DataFrame) -> Self:
+        """Pack clicks, whose sessions are contiguous, by the numbers of the item index.
+
+        Raises:
+            UserError: An item is not in the index.
+        """
+        numbered = (
+            clicks.join(items.lazy(), on=ITEM, how="left", maintain_order="left")
+            .select(SESSION, INDEX)
+            .collect(engine="streaming")
+        )
+        if unknown := numbered[INDEX].null_count():
+            raise UserError(
+                f"{unknown:,} clicks are on items that the item index does not have; "
+                "prepare the data set again from its clicks"
+            )
+        begins = np.flatnonzero(np.diff(numbered[SESSION].to_numpy())) + 1
+        ends = [numbered.height] if numbered.height else []
+        return cls(
+            numbered[INDEX].to_numpy(),
+            np.concatenate(([0], begins, ends)).astype(np.int64),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file beside `path`, then put it in its place."""
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in DTYPES}
+        try:
+            save_file(arrays, aside)
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Map a file that `save` wrote into memory; changes stay in memory.
+
+        Raises:
+            UserError: The file is not one of ours, or damaged.
+        """
+        try:
+            with safe_open(path, "numpy"):
+                pass  # checks the header against the size of the file
+            data = np.memmap(path, np.uint8, mode="c")
+            begin = 8 + int(data[:8].view(np.uint64)[0])
+            header = json.loads(data[8:begin].tobytes())
+            first, last = zip(*(header[name]["data_offsets"] for name in DTYPES))
+            return cls(
+                **{
+                    name: data[begin + header[name]["data_offsets"][0] : begin + header[name]["data_offsets"][1]].view(dtype)
+                    for name, dtype in DTYPES.items()
+                }
+            )
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path}: no readable packed sessions ({error}); prepare the data set again"
+            ) from error

@@ -1,0 +1,123 @@
+"""Simulated clicks as raw files, in the format of each publisher."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from tronrec.data.raw import FILES, PACKINGS, Format
+from tronrec.errors import UserError
+from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
+
+MARK = "SIMULATED.txt"
+"""Marks a folder whose raw files may be overwritten; real ones never are."""
+
+
+def write_raw_log(
+    frames: Iterable[pl.DataFrame],
+    format: Format,
+    folder: Path,
+    *,
+    other_share: float = 0.1,
+) -> None:
+    """Write clicks as the publisher's raw files: all of them, or none.
+
+    Args:
+        frames: Clicks of whole sessions, as `simulate_clicks` yields them.
+        format: The publisher's format.
+        folder: Where the files go under the publisher's names.
+        other_share: Carts and orders per click; only OTTO's format has them.
+
+    Raises:
+        UserError: A raw log that was not simulated lies there, or the disk refuses.
+    """
+    names = FILES[format].values()
+    _refuse_real_log(folder, names)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _written_together([folder / name for name in names]) as files:
+            for clicks in frames:
+                match format:
+                    case "otto":
+                        _write_otto(clicks, *files, other_share=other_share)
+                    case "yoochoose":
+                        _write_yoochoose(clicks, *files)
+                    case "diginetica":
+                        _write_diginetica(clicks, *files)
+            (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder}: {error}. Make room or change the rights there, "
+            "or name another folder with --params=raw_root=/your/folder."
+        ) from error
+
+
+def _refuse_real_log(folder: Path, names: Iterable[str]) -> None:
+    for path in (folder / (name + packing) for name in names for packing in PACKINGS):
+        if path.exists() and not (folder / MARK).exists():
+            raise UserError(
+                f"{path} was not simulated; a real raw log is never overwritten. Name "
+                "another folder with --params=raw_root=/your/folder or --env=sample."
+            )
+
+
+@contextmanager
+def _written_together(paths: list[Path]) -> Iterator[list[BinaryIO]]:
+    """Open a file beside each path; they take the paths' places if all went well."""
+    parts = [path.with_name(f"{path.name}.part") for path in paths]
+    with ExitStack() as stack:
+        for part in parts:
+            stack.callback(part.unlink, missing_ok=True)
+        yield [stack.enter_context(part.open("wb", buffering=0)) for part in parts]
+        for part, path in zip(parts, paths, strict=True):
+            part.replace(path)
+
+
+def _write_otto(
+    clicks: pl.DataFrame, train: BinaryIO, test: BinaryIO, *, other_share: float
+) -> None:
+    """Write JSON lines; like OTTO, cut training sessions where the test begins.
+
+    The milliseconds of a click decide whether a cart or an order follows at once: the
+    same events come out, however the clicks are divided into frames.
+    """
+    lot = pl.col(TIME).dt.millisecond() / 1000
+    types = (
+        pl.when(lot < other_share / 4)
+        .then(pl.lit(["clicks", "orders"]))
+        .when(lot < other_share)
+        .then(pl.lit(["clicks", "carts"]))
+        .otherwise(pl.lit(["clicks"]))
+    )
+    event = pl.struct(aid=ITEM, ts=pl.col(TIME).dt.epoch("ms"), type="type")
+    in_test = pl.col(TEST_FILE).first().over(SESSION)
+    kept = clicks.filter(pl.col(TEST_FILE) == in_test).with_columns(type=types)
+    for file, part in (
+        (train, kept.filter(~pl.col(TEST_FILE))),
+        (test, kept.filter(TEST_FILE)),
+    ):
+        part.explode("type").group_by(
+            pl.col(SESSION).alias("session"), maintain_order=True
+        ).agg(events=event).write_ndjson(file)
+
+
+def _write_yoochoose(clicks: pl.DataFrame, file: BinaryIO) -> None:
+    """Write `session,time,item,category` without a header; every category is 0."""
+    clicks.select(SESSION, TIME, ITEM, pl.lit(0)).write_csv(
+        file, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.3fZ"
+    )
+
+
+def _write_diginetica(clicks: pl.DataFrame, file: BinaryIO) -> None:
+    """Write each event's own day; its timeframe is the milliseconds since 00:00."""
+    clicks.select(
+        SESSION,
+        pl.lit("NA").alias("user_id"),
+        ITEM,
+        (pl.col(TIME) - pl.col(TIME).dt.truncate("1d"))
+        .dt.total_milliseconds()
+        .alias("timeframe"),
+        pl.col(TIME).dt.date().alias("eventdate"),
+    ).write_csv(file, separator=";", include_header=file.tell() == 0)

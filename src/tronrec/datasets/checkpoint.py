@@ -1,0 +1,50 @@
+"""Checkpoints and models as catalog entries."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+if TYPE_CHECKING:
+    from tronrec.checkpoint import Checkpoint
+
+
+class CheckpointDataset(AbstractDataset["Checkpoint", "Checkpoint | None"]):
+    """Tensors and facts in a safetensors file that is replaced in one move."""
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        missing_ok: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file.
+
+        Args:
+            filepath: The file.
+            missing_ok: Whether a file that is not there is read as None.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath = Path(filepath)
+        self._missing_ok = missing_ok
+        self.metadata = metadata
+
+    def load(self) -> "Checkpoint | None":
+        """Read the file, or return None where that is fine."""
+        from tronrec.checkpoint import Checkpoint
+
+        if self._missing_ok and not self._filepath.exists():
+            return None
+        return Checkpoint.load(self._filepath)
+
+    def save(self, data: "Checkpoint") -> None:
+        """Write the file whole."""
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        data.save(self._filepath)
+
+    def _exists(self) -> bool:
+        return self._missing_ok or self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "missing_ok": self._missing_ok}

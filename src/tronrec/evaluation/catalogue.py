@@ -1,0 +1,120 @@
+"""The best items of the whole catalogue for a hidden state: fast, and provably exact.
+
+A coarse product (bfloat16 where the processor has it) of all items bounds the score of
+the last item that can be among the best `depth`; every item whose coarse score, with its
+largest possible error, could reach that bound is scored again in float32. What the coarse
+product can never do is decide.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tronrec.rows import pair_products
+from tronrec.schemas import PADDING
+
+GROUP = 16
+"""Items whose maximum is looked at first."""
+BLOCK = 65_536
+"""Items scored at once: memory is `BLOCK` coarse scores an event, at any |I|."""
+ACCUMULATION = 1e-4
+"""Bound of the relative error of summing products in float32, generously."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of an event and an item with their float32 score; all that matter."""
+
+    event: Int[Tensor, "pairs"]
+    item: Int[Tensor, "pairs"]
+    score: Float[Tensor, "pairs"]
+
+
+class Catalogue:
+    """The item table, ready to be searched."""
+
+    def __init__(
+        self, table: Float[Tensor, "rows size"], coarse: torch.dtype
+    ) -> None:
+        """Round the table once.
+
+        Args:
+            table: Item vectors; row 0 is padding and never found.
+            coarse: Precision of the first product.
+        """
+        self.table = table
+        self.coarse = table.to(coarse)
+        self.norm = table[PADDING + 1 :].norm(dim=1).max()
+        self.residual = (table - self.coarse.float()).norm(dim=1).max()
+        self.unit = 0.0 if coarse == torch.float32 else torch.finfo(coarse).eps / 2
+
+    def score(
+        self,
+        hidden: Float[Tensor, "events size"],
+        event: Int[Tensor, "pairs"],
+        item: Int[Tensor, "pairs"],
+    ) -> Float[Tensor, "pairs"]:
+        """Return the float32 score of pairs: the only scores that decide anything."""
+        return pair_products(hidden, self.table, event, item)
+
+    def candidates(
+        self, hidden: Float[Tensor, "events size"], depth: int
+    ) -> Candidates:
+        """Return every item among the best `depth` of an event, and those in doubt.
+
+        An item that is left out scores less than `depth` others, surely.
+        """
+        rounded = hidden.to(self.coarse.dtype)
+        margin = self._margin(hidden, rounded.float())
+        best = hidden.new_full((len(hidden), depth), -torch.inf)
+        events, items = [], []
+        for start in range(PADDING + 1, len(self.table), BLOCK):
+            scores = rounded @ self._block(start).T
+            scores[:, len(self.table) - start :] = -torch.inf
+            groups = scores.view(len(hidden), GROUP, -1)
+            maxima = groups.amax(1)
+            width = min(depth, maxima.shape[1])
+            top = maxima.topk(width, dim=1).values.float()
+            best = torch.cat([best, top], 1).topk(depth, dim=1).values
+            bound = self._reach(best[:, -1], margin)
+            event, group = (maxima >= bound[:, None]).nonzero(as_tuple=True)
+            member = groups[event, :, group] >= bound[event, None]
+            pair, place = member.nonzero(as_tuple=True)
+            events.append(event[pair])
+            items.append(start + group[pair] + place * maxima.shape[1])
+        event, item = torch.cat(events), torch.cat(items)
+        return Candidates(event, item, self.score(hidden, event, item))
+
+    def _block(self, start: int) -> Float[Tensor, "items size"]:
+        """Return the coarse vectors from `start` on, filled up to a multiple of `GROUP`."""
+        block = self.coarse[start : start + BLOCK]
+        fill = -len(block) % GROUP
+        return torch.nn.functional.pad(block, (0, 0, 0, fill)) if fill else block
+
+    def _margin(
+        self,
+        hidden: Float[Tensor, "events size"],
+        rounded: Float[Tensor, "events size"],
+    ) -> Float[Tensor, "events"]:
+        """Bound |coarse - float32| by Cauchy-Schwarz, before the result is rounded.
+
+        h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err.
+        """
+        residual = (hidden - rounded).norm(dim=1)
+        size = rounded.norm(dim=1)
+        summing = 2 * ACCUMULATION * (size + residual) * (self.norm + self.residual)
+        return residual * self.norm + size * self.residual + summing
+
+    def _reach(
+        self, last: Float[Tensor, "events"], margin: Float[Tensor, "events"]
+    ) -> Float[Tensor, "events"]:
+        """Return the least coarse score that a member of the best `depth` can have.
+
+        `last` is the `depth`-th best coarse score or less. Undo its rounding, allow for
+        the error of that score and of the member's own, and round again.
+        """
+        down = self.unit / (1 - self.unit)
+        score = last - down * last.abs() - 2 * margin
+        return score - self.unit * score.abs()

@@ -1,0 +1,78 @@
+"""Packed rows: sessions back to back, and who may look at whom.
+
+Nothing is padded to the longest session. A batch of sessions is n rows; linear layers
+and norms see n rows, and attention sees blocks of consecutive rows (`BlockMask`).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """To which session each packed row belongs, and where it stands in it."""
+
+    session: Int[Tensor, "events"]
+    """Number of the row's session in the batch, ascending."""
+    position: Int[Tensor, "events"]
+    """0 at the first click of the window: counted from the left, so a hidden state does
+    not know how long the session will be."""
+
+
+class BlockMask:
+    """Causal attention inside sessions over blocks of packed rows.
+
+    A window has at most `block` rows, so it lies in at most two consecutive blocks. The
+    queries of a block therefore need the keys of that block and of the one before it,
+    and nothing else: [blocks, block, 2 * block] scores, linear in the number of rows,
+    whatever the lengths of the sessions.
+    """
+
+    def __init__(self, layout: Layout, block: int) -> None:
+        """Build the mask once; all layers share it.
+
+        Args:
+            layout: The packed rows.
+            block: Rows of a block, at least the longest window of the batch.
+        """
+        self.events = len(layout.session)
+        self.block = block
+        self.blocks = -(-self.events // block)
+        pad = self.blocks * block - self.events
+        session = torch.nn.functional.pad(layout.session, (0, pad), value=-1)
+        queries = session.view(self.blocks, block)
+        before = torch.cat([torch.full_like(queries[:1], -2), queries[:-1]])
+        keys = torch.cat([before, queries], dim=1)
+        same = queries[:, :, None] == keys[:, None, :]
+        row = torch.arange(block, device=session.device)
+        causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
+        self.allowed: Bool[Tensor, "blocks 1 block keys"] = (same & causal)[:, None]
+
+    def queries(
+        self, rows: Float[Tensor, "events heads size"]
+    ) -> Float[Tensor, "blocks heads block size"]:
+        """Cut packed rows into blocks."""
+        _, heads, size = rows.shape
+        pad = self.blocks * self.block - self.events
+        rows = torch.nn.functional.pad(rows, (0, 0, 0, 0, 0, pad))
+        return rows.view(self.blocks, self.block, heads, size).transpose(1, 2)
+
+    def keys(
+        self, rows: Float[Tensor, "events heads size"]
+    ) -> Float[Tensor, "blocks heads keys size"]:
+        """Cut packed rows into blocks, each after the block before it."""
+        _, heads, size = rows.shape
+        pad = self.blocks * self.block - self.events
+        rows = torch.nn.functional.pad(rows, (0, 0, 0, 0, self.block, pad))
+        blocks = rows.view(self.blocks + 1, self.block, heads, size)
+        return torch.cat([blocks[:-1], blocks[1:]], dim=1).transpose(1, 2)
+
+    def packed(
+        self, blocks: Float[Tensor, "blocks heads block size"]
+    ) -> Float[Tensor, "events heads*size"]:
+        """Undo `queries`: packed rows with their heads side by side."""
+        rows = blocks.transpose(1, 2).reshape(self.blocks * self.block, -1)
+        return rows[: self.events]

@@ -1,0 +1,66 @@
+"""An encoder with its item table: everything a trained system is.
+
+The item table is input and output embedding in one. It is kept outside autograd, because
+a step touches a few thousand of its rows; the training step writes their gradient itself.
+"""
+
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from tronrec.checkpoint import Checkpoint, with_prefix
+from tronrec.models.layout import Layout
+from tronrec.models.transformer import Transformer
+from tronrec.params import ModelParams
+from tronrec.schemas import PADDING
+
+
+INITIAL_STD = 0.02
+"""Of item vectors. Larger ones make an untrained model repeat the last click, which takes
+epochs to unlearn, because input and output share the table."""
+
+
+class Recommender(nn.Module):
+    """Scores items for the next click of a session."""
+
+    def __init__(self, params: ModelParams, num_items: int) -> None:
+        """Draw initial weights from torch's global generator.
+
+        Args:
+            params: The encoder's parameters.
+            num_items: Items of the catalogue; the table has one row more, for padding.
+        """
+        super().__init__()
+        self.params = params
+        self.encoder = Transformer(params)
+        table = torch.empty(num_items + 1, params.hidden_size)
+        nn.init.normal_(table, std=INITIAL_STD)
+        table[PADDING] = 0
+        self.items = nn.Parameter(table, requires_grad=False)
+
+    @property
+    def num_items(self) -> int:
+        """Items of the catalogue."""
+        return len(self.items) - 1
+
+    def forward(
+        self, items: Int[Tensor, "events"], layout: Layout
+    ) -> Float[Tensor, "events size"]:
+        """Return the hidden state after each click; its product with an item is a logit."""
+        hidden: Tensor = self.encoder(self.items[items], layout)
+        return hidden
+
+    def export(self, item_ids: Int[Tensor, "items"], **facts: Any) -> Checkpoint:
+        """Return the model with the shop's ids of items 1..|I|: all that serving needs."""
+        tensors = with_prefix("model", self.state_dict()) | {"item_ids": item_ids}
+        return Checkpoint(tensors, {"params": self.params.model_dump(), **facts})
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint) -> Self:
+        """Return the model that `export` wrote."""
+        params = ModelParams.model_validate(checkpoint.facts["params"])
+        model = cls(params, num_items=len(checkpoint.tensors["item_ids"]))
+        model.load_state_dict(checkpoint.part("model"))
+        return model.eval()

@@ -1,0 +1,60 @@
+"""The nodes of evaluation; torch is imported when one of them runs."""
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tronrec.data.packed import PackedSessions
+from tronrec.params import EvaluationParams
+from tronrec.schemas import COUNT
+
+if TYPE_CHECKING:
+    from tronrec.checkpoint import Checkpoint
+
+
+def evaluate_model(
+    model: "Checkpoint", test: PackedSessions, params: EvaluationParams, device: str
+) -> dict[str, Any]:
+    """Return the metrics of the model over all events of the test sessions."""
+    from tronrec.evaluation.metrics import measure
+    from tronrec.evaluation.ranking import rank_targets
+    from tronrec.models.recommender import Recommender
+    from tronrec.precision import choose_device
+
+    recommender = Recommender.load(model).to(choose_device(device))
+    ranking = rank_targets(
+        recommender,
+        test,
+        depth=max(params.cutoffs),
+        batch_size=params.batch_size,
+        progress="test",
+    )
+    return {
+        "epoch": model.facts["epoch"],
+        "sessions": len(test),
+        "events": len(ranking.ranks),
+        "items": recommender.num_items,
+        "metrics": measure(ranking, params.cutoffs),
+    }
+
+
+def evaluate_baselines(
+    items: pl.DataFrame, test: PackedSessions, params: EvaluationParams
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of the recommenders that need no training."""
+    from tronrec.evaluation import baselines
+    from tronrec.evaluation.metrics import measure
+
+    depth = max(params.cutoffs)
+    rankings = {
+        "most_popular": baselines.most_popular(items[COUNT].to_numpy(), test, depth),
+        "last_item": baselines.last_item(items.height, test, depth),
+    }
+    return {name: measure(found, params.cutoffs) for name, found in rankings.items()}
+
+
+def collect_metrics(
+    system: str, model: dict[str, Any], baselines: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    """Return one record of what was measured."""
+    return {"system": system, **model, "baselines": baselines}

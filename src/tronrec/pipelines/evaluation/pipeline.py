@@ -1,0 +1,36 @@
+"""From a trained model to its metrics on the test sessions."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines.evaluation import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline that ranks every test event; the only one to see the test."""
+    return Pipeline(
+        [
+            Node(
+                nodes.evaluate_model,
+                inputs=[
+                    "model",
+                    "test_sessions",
+                    "params:evaluation",
+                    "params:device",
+                ],
+                outputs="model_metrics",
+                name="evaluate_model",
+            ),
+            Node(
+                nodes.evaluate_baselines,
+                inputs=["items", "test_sessions", "params:evaluation"],
+                outputs="baseline_metrics",
+                name="evaluate_baselines",
+            ),
+            Node(
+                nodes.collect_metrics,
+                inputs=["params:system", "model_metrics", "baseline_metrics"],
+                outputs="metrics",
+                name="collect_metrics",
+            ),
+        ]
+    )

@@ -1,0 +1,71 @@
+"""From the measurement and the history of training to pages for people."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines.reporting import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline that writes tables, figure and record of a run."""
+    return Pipeline(
+        [
+            Node(
+                nodes.collect_parameters,
+                inputs=[
+                    "params:system",
+                    "params:device",
+                    "params:filtering",
+                    "params:splitting",
+                    "params:model",
+                    "params:sampling",
+                    "params:loss",
+                    "params:training",
+                    "params:evaluation",
+                ],
+                outputs="run_parameters",
+                name="collect_parameters",
+            ),
+            Node(
+                nodes.fingerprint_sessions,
+                inputs=["fit_sessions", "validation_sessions", "test_sessions"],
+                outputs="session_fingerprints",
+                name="fingerprint_sessions",
+            ),
+            Node(
+                nodes.plot_recall,
+                inputs=["dataset_name", "params:system", "history"],
+                outputs="recall_curve",
+                name="plot_recall",
+            ),
+            Node(
+                nodes.tabulate_statistics,
+                inputs=["dataset_name", "statistics"],
+                outputs="statistics_table",
+                name="tabulate_statistics",
+            ),
+            Node(
+                nodes.write_summary,
+                inputs=[
+                    "dataset_name",
+                    "run_parameters",
+                    "metrics",
+                    "history",
+                    "statistics_table",
+                ],
+                outputs="summary",
+                name="write_summary",
+            ),
+            Node(
+                nodes.record_run,
+                inputs=[
+                    "dataset_name",
+                    "run_parameters",
+                    "session_fingerprints",
+                    "metrics",
+                    "history",
+                ],
+                outputs="run",
+                name="record_run",
+            ),
+        ]
+    )

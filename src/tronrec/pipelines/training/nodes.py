@@ -1,0 +1,64 @@
+"""The nodes of training; torch is imported when one of them runs."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tronrec.data.packed import PackedSessions
+from tronrec.params import (
+    LossParams,
+    ModelParams,
+    SamplingParams,
+    SystemParams,
+    TrainingParams,
+)
+from tronrec.schemas import ITEM
+
+if TYPE_CHECKING:
+    from tronrec.checkpoint import Checkpoint
+
+
+def collect_system(
+    model: ModelParams,
+    sampling: SamplingParams,
+    loss: LossParams,
+    training: TrainingParams,
+) -> SystemParams:
+    """Return the row of Table 2 that is to be trained."""
+    return SystemParams(model=model, sampling=sampling, loss=loss, training=training)
+
+
+def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    system: SystemParams,
+    fit: PackedSessions,
+    validation: PackedSessions,
+    items: pl.DataFrame,
+    last_checkpoint: "Checkpoint | None",
+    device: str,
+) -> "Iterator[tuple[pl.DataFrame, Checkpoint]]":
+    """Yield the history and a checkpoint after every epoch, each saved as it comes."""
+    from tronrec.precision import choose_device
+    from tronrec.training import loop
+
+    data = loop.TrainingData(fit, validation, items.height)
+    trainer = loop.Trainer(system, data, choose_device(device))
+    if last_checkpoint and trainer.resume(last_checkpoint) and trainer.finished:
+        yield trainer.table(), trainer.checkpoint()
+    for state in loop.fit(trainer):
+        yield state.table(), state.checkpoint()
+
+
+def select_model(
+    system: SystemParams, checkpoint: "Checkpoint", items: pl.DataFrame
+) -> "Checkpoint":
+    """Return the weights of the best epoch with the item index, ready to be served."""
+    import torch
+
+    from tronrec.models.recommender import Recommender
+    from tronrec.training.loop import best_epoch
+
+    model = Recommender(system.model, items.height)
+    model.load_state_dict(checkpoint.part("best"))
+    item_ids = torch.from_numpy(items[ITEM].to_numpy(writable=True))
+    return model.export(item_ids, epoch=best_epoch(checkpoint.facts["history"]))

@@ -1,0 +1,82 @@
+"""The record of a run: which code, data and parameters gave these numbers."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tronrec.data.packed import PackedSessions
+from tronrec.params import DatasetParams
+
+PACKAGES = ("tronrec", "torch", "polars", "numpy", "kedro")
+
+
+def fingerprint(sessions: PackedSessions) -> str:
+    """Return the SHA-256 of the sessions' bytes: equal only for equal data."""
+    digest = hashlib.sha256(sessions.offsets.data)
+    digest.update(sessions.items.data)
+    return digest.hexdigest()
+
+
+def source_version(file: Path = Path(__file__)) -> dict[str, Any] | None:
+    """Return commit and state of the git checkout that holds `file`, if one does.
+
+    A file that git does not track, such as one of an installed package, has no commit.
+    """
+    try:
+        _git(file, "ls-files", "--error-unmatch", file.name)
+        return {
+            "commit": _git(file, "rev-parse", "HEAD"),
+            "dirty": bool(_git(file, "status", "--porcelain")),
+        }
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(file: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(file.parent), *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def describe_run(
+    dataset: str,
+    params: DatasetParams,
+    fingerprints: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    history: pl.DataFrame,
+) -> dict[str, Any]:
+    """Return what is needed to judge a run's numbers, and to make them again.
+
+    Args:
+        dataset: Name of the data set.
+        params: Every parameter of the run; a block that was left unset is left out.
+        fingerprints: Part of the data set -> `fingerprint` of its sessions.
+        metrics: The measurement on the test set.
+        history: One row an epoch.
+    """
+    return {
+        "dataset": dataset,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": params.model_dump(mode="json", include=params.model_fields_set),
+        "data": dict(fingerprints),
+        "metrics": dict(metrics),
+        "durations": {
+            "epochs": history.height,
+            "training_seconds": history["seconds"].sum(),
+            "evaluation_seconds": history["evaluation_seconds"].sum(),
+        },
+        "source": source_version(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+    }

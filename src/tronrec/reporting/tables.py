@@ -1,0 +1,129 @@
+"""Markdown tables of a run, with the paper's figures beside ours."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from tronrec.params import DatasetParams, Params
+from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2, Counts
+
+PARTS = {
+    "train": "training period",
+    "fit": "of it fitted",
+    "validation": "of it held out",
+    "test": "test",
+}
+"""The parts of a data set in `statistics`, in the order of the table."""
+
+
+def markdown_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "--:"
+) -> str:
+    """Return a Markdown table; `align` holds for all columns after the first."""
+    rule = [":--", *[align] * (len(header) - 1)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))
+
+
+def statistics_table(statistics: Mapping[str, Mapping[str, Any]], dataset: str) -> str:
+    """Return Table 1 for a run; the paper's rows follow where it knows the data set."""
+    rows = []
+    for part, label in PARTS.items():
+        counts = statistics[part]
+        sessions, events = counts["sessions"], counts["events"]
+        mean = f"{events / sessions:.2f}" if sessions else ""
+        sizes = [f"{count:,}" for count in (sessions, events, counts["items"])]
+        rows.append([label, *sizes, mean])
+    paper: dict[str, Counts] = TABLE_1.get(dataset, {})
+    rows += [[f"{PARTS[part]}, paper", *sizes, ""] for part, sizes in paper.items()]
+    return markdown_table(["", "sessions", "events", "items", "events a session"], rows)
+
+
+def result_table(metrics: Mapping[str, Any], dataset: str) -> str:
+    """Return every metric of the system, of the baselines and of the paper's system."""
+    system = metrics["system"]
+    columns = {LABELS.get(system, system): metrics["metrics"], **metrics["baselines"]}
+    if paper := TABLE_2.get(dataset, {}).get(system):
+        columns["paper"] = {"recall@20": paper.recall, "mrr@20": paper.mrr}
+    rows = [
+        [metric, *(_score(values.get(metric)) for values in columns.values())]
+        for metric in metrics["metrics"]
+    ]
+    return markdown_table(["", *columns], rows)
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def changed_parameters(params: DatasetParams) -> list[tuple[str, object, object]]:
+    """Return name, value and default of each parameter that is not at its default."""
+
+    def walk(block: Params, default: Params, prefix: str) -> None:
+        for name in type(block).model_fields:
+            value, usual = getattr(block, name), getattr(default, name)
+            if isinstance(value, Params):
+                walk(value, usual, f"{prefix}{name}.")
+            elif value != usual:
+                changed.append((prefix + name, value, usual))
+
+    changed: list[tuple[str, object, object]] = []
+    walk(params, DatasetParams(), "")
+    return changed
+
+
+def parameters_table(params: DatasetParams) -> str:
+    """Return the parameters that differ from the defaults."""
+    changed = changed_parameters(params)
+    if not changed:
+        return "All parameters have their default values.\n"
+    rows = ([f"`{name}`", f"{value}", f"{usual}"] for name, value, usual in changed)
+    return markdown_table(["parameter", "value", "default"], rows)
+
+
+def epochs_per_hour(history: pl.DataFrame) -> float:
+    """Return the speed of training, measurements after each epoch not counted."""
+    return 3600 * history.height / float(history["seconds"].sum())
+
+
+def summary(
+    dataset: str,
+    params: DatasetParams,
+    metrics: Mapping[str, Any],
+    history: pl.DataFrame,
+    statistics: str,
+) -> str:
+    """Return the one page that tells how a run went.
+
+    Args:
+        dataset: Name of the data set.
+        params: Every parameter of the run.
+        metrics: The measurement on the test set.
+        history: One row an epoch.
+        statistics: The table of `statistics_table`.
+    """
+    system = metrics["system"]
+    chosen = (
+        "the last one, as no sessions were held out"
+        if history["validation_mrr@20"].is_null().all()
+        else "chosen by MRR@20 on the held-out sessions"
+    )
+    speed = f"{epochs_per_hour(history):,.3g} epochs an hour"
+    if paper := TABLE_2.get(dataset, {}).get(system):
+        speed += f" (paper, one V100: {paper.epochs_per_hour:,.3g})"
+    return f"""# {LABELS.get(system, system)} on {dataset}
+
+Epoch {metrics["epoch"]} of {history.height}, {chosen}. Training ran at {speed}.
+
+## Accuracy
+
+{metrics["events"]:,} events of {metrics["sessions"]:,} test sessions, each ranked \
+among all {metrics["items"]:,} items.
+
+{result_table(metrics, dataset)}
+## Data
+
+{statistics}
+## Parameters that differ from the defaults
+
+{parameters_table(params)}"""

@@ -1,0 +1,80 @@
+"""Sparse products between hidden states and item vectors, without materialising them.
+
+A step needs [events, candidates] logits of a few candidates out of many, the gradient
+they give to the hidden states, and the gradient they give to the items. Each is one pass
+of `embedding_bag`, which multiplies and sums rows where they lie.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+
+def pair_products(
+    left: Float[Tensor, "left size"],
+    right: Float[Tensor, "right size"],
+    left_rows: Int[Tensor, "pairs"],
+    right_rows: Int[Tensor, "pairs"],
+) -> Float[Tensor, "pairs"]:
+    """Return the product of each pair of rows, the same to the bit in any company.
+
+    This is the gradient that `embedding_bag` gives its weights, read as a forward pass:
+    rows are multiplied where they lie, neither side is gathered.
+    """
+    products: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
+        left, right, right_rows, right_rows.new_zeros(1), left_rows, 0
+    )
+    return products
+
+
+def row_logits(
+    hidden: Float[Tensor, "events size"],
+    pool: Float[Tensor, "pool size"],
+    slots: Int[Tensor, "events candidates"],
+) -> Float[Tensor, "events candidates"]:
+    """Return the product of each hidden state with its own candidates."""
+    event = torch.arange(len(slots), device=slots.device)[:, None].expand_as(slots)
+    pairs = event.reshape(-1), slots.reshape(-1)
+    return pair_products(hidden, pool, *pairs).view_as(slots)
+
+
+def weighted_rows(
+    pool: Float[Tensor, "pool size"],
+    slots: Int[Tensor, "events candidates"],
+    weights: Float[Tensor, "events candidates"],
+) -> Float[Tensor, "events size"]:
+    """Return, for each event, the weighted sum of its candidates' vectors."""
+    return embedding_bag(slots, pool, mode="sum", per_sample_weights=weights)
+
+
+@dataclass(frozen=True)
+class RowGradients:
+    """The gradient of the item table: its touched rows, each once, ascending."""
+
+    items: Int[Tensor, "rows"]
+    vectors: Float[Tensor, "rows size"]
+
+
+def sum_by_item(
+    items: Int[Tensor, "terms"],
+    sources: Int[Tensor, "terms"],
+    weights: Float[Tensor, "terms"],
+    vectors: Float[Tensor, "sources size"],
+) -> RowGradients:
+    """Sum `weights[i] * vectors[sources[i]]` over the terms of each item.
+
+    Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
+    """
+    items, order = items.sort(stable=True)
+    touched, counts = torch.unique_consecutive(items, return_counts=True)
+    summed = embedding_bag(
+        sources[order],
+        vectors,
+        counts.cumsum(0) - counts,
+        mode="sum",
+        per_sample_weights=weights[order],
+    )
+    return RowGradients(touched, summed)

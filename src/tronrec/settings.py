@@ -1,0 +1,11 @@
+"""Kedro's settings for this project."""
+
+from tronrec.config import SystemConfigLoader
+
+CONFIG_LOADER_CLASS = SystemConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft"},  # an environment states differences only
+}
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run

@@ -1,0 +1,1 @@
+"""Optimisation: batches, the step, the loop over epochs."""

@@ -1,0 +1,297 @@
+"""Training as a generator of epochs: a node, a tuning trial and a notebook drive the same.
+
+After every epoch the caller has the whole state in hand and decides whether to go on. All
+randomness of an epoch comes from the seed and the epoch's number, so a resumed run does
+what an unbroken one does.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from tronrec.batches import SessionBatches
+from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
+from tronrec.evaluation.metrics import measure
+from tronrec.evaluation.ranking import rank_targets
+from tronrec.losses import LOSSES
+from tronrec.models.recommender import Recommender
+from tronrec.params import SystemParams, TrainingParams
+from tronrec.precision import coarse_dtype
+from tronrec.sampling import NegativeSampler
+from tronrec.checkpoint import Checkpoint, with_prefix
+from tronrec.training.optimizers import RowAdam
+from tronrec.training.step import backward
+
+logger = logging.getLogger(__name__)
+
+CHOSEN_BY = "validation_mrr@20"
+"""The number by which the best epoch is chosen."""
+
+HISTORY = pl.Schema(
+    {
+        "epoch": pl.Int64(),
+        "step": pl.Int64(),
+        "seconds": pl.Float64(),
+        "evaluation_seconds": pl.Float64(),
+        "loss": pl.Float64(),
+        "learning_rate": pl.Float64(),
+        "validation_recall@20": pl.Float64(),
+        "validation_mrr@20": pl.Float64(),
+    }
+)
+"""The history of a training: seconds of training and of validation, per epoch."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a system learns from, and what its epochs are measured on."""
+
+    fit: PackedSessions
+    validation: PackedSessions
+    """Chooses the epoch; where it is empty, the last epoch is taken."""
+    num_items: int
+    """Items of the catalogue, all of which are candidates."""
+
+
+def learning_rate(params: TrainingParams, step: int, steps: int) -> float:
+    """Return the learning rate of `step`, the first being 1, of `steps` in all."""
+    if step <= params.warmup_steps:
+        return params.learning_rate * step / params.warmup_steps
+    if params.schedule == "constant":
+        return params.learning_rate
+    done = (step - params.warmup_steps) / max(1, steps - params.warmup_steps)
+    return params.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class Trainer:
+    """A system in training: its model, its optimisers and what happened so far."""
+
+    def __init__(
+        self, params: SystemParams, data: TrainingData, device: torch.device
+    ) -> None:
+        """Draw the initial weights.
+
+        Raises:
+            UserError: There are fewer than two sessions.
+        """
+        if len(data.fit) < 2:  # noqa: PLR2004 - in-batch negatives need another session
+            raise UserError(
+                f"{len(data.fit)} training sessions are left; training needs 2 at least: "
+                "lower filtering.min_item_support or splitting.validation_days"
+            )
+        self.params, self.data, self.device = params, data, device
+        torch.manual_seed(params.training.seed)
+        self.model = Recommender(params.model, data.num_items).to(self.device)
+        self.sampler = NegativeSampler(params.sampling, coarse_dtype(self.device))
+        self.loss = LOSSES[params.loss.name]
+        self.rows = RowAdam(self.model.items)
+        encoder = self.model.encoder.parameters()
+        self.dense = torch.optim.Adam(encoder, params.training.learning_rate, fused=True)
+        self.batches = SessionBatches(data.fit, self.device)
+        self.checksums = {
+            "items": data.num_items,
+            "fit": data.fit.fingerprint(),
+            "validation": data.validation.fingerprint(),
+        }
+        self.history: list[dict[str, Any]] = []
+        self.best = self.model.state_dict()
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The finished epoch that is best on validation, or the last one without it."""
+        return best_epoch(self.history)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience has run out."""
+        training = self.params.training
+        waited = self.epoch - self.best_epoch
+        out_of_patience = training.patience is not None and waited >= training.patience
+        return self.epoch >= training.epochs or out_of_patience
+
+    def run_epoch(self) -> None:
+        """Train on every session once, then measure."""
+        started = time.perf_counter()
+        loss = self._train()
+        trained = time.perf_counter()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"The loss of epoch {self.epoch + 1} is {loss}: lower "
+                f"training.learning_rate ({self.params.training.learning_rate}) or raise "
+                f"training.warmup_steps ({self.params.training.warmup_steps})"
+            )
+        step = (self.epoch + 1) * self._steps
+        row: dict[str, Any] = {
+            "epoch": self.epoch + 1,
+            "step": step,
+            "seconds": trained - started,
+            "loss": loss,
+            "learning_rate": learning_rate(self.params.training, step, self._total),
+        }
+        row |= self._validate()
+        row["evaluation_seconds"] = time.perf_counter() - trained
+        self.history.append(row)
+        if self.best_epoch == self.epoch:
+            weights = self.model.state_dict()
+            self.best = {name: tensor.clone() for name, tensor in weights.items()}
+        logger.info(_describe(row))
+
+    @property
+    def _steps(self) -> int:
+        return self.batches.steps(self.params.training.batch_size)
+
+    @property
+    def _total(self) -> int:
+        return self._steps * self.params.training.epochs
+
+    def _train(self) -> float:
+        """Run the steps of an epoch and return the mean loss of its events."""
+        training, epoch = self.params.training, self.epoch
+        torch.manual_seed(_seed(training.seed, epoch, "dropout"))
+        negatives = torch.Generator(self.device)
+        negatives.manual_seed(_seed(training.seed, epoch, "negatives"))
+        batches = self.batches.epoch(
+            batch_size=training.batch_size,
+            window=self.params.model.window,
+            generator=np.random.default_rng(_seed(training.seed, epoch, "order")),
+        )
+        label = f"epoch {epoch + 1}/{training.epochs}"
+        total = torch.zeros((), device=self.device, dtype=torch.float64)
+        events = 0
+        self.model.train()
+        with tqdm(batches, label, self._steps, unit=" steps", disable=None) as bar:
+            for number, batch in enumerate(bar, start=epoch * self._steps + 1):
+                rate = learning_rate(training, number, self._total)
+                self.dense.zero_grad()
+                gradients = backward(
+                    self.model, batch, self.sampler, self.loss, negatives
+                )
+                for group in self.dense.param_groups:
+                    group["lr"] = rate
+                self.dense.step()
+                self.rows.step(gradients.items, rate)
+                total += gradients.loss * len(batch)
+                events += len(batch)
+        return float(total) / events
+
+    def _validate(self) -> dict[str, float | None]:
+        """Return Recall@20 and MRR@20 of the validation sessions, if there are any."""
+        names = "recall@20", "mrr@20"
+        if not len(self.data.validation):
+            return {f"validation_{name}": None for name in names}
+        ranking = rank_targets(self.model, self.data.validation, progress="validation")
+        found = measure(ranking, [20])
+        return {f"validation_{name}": found[name] for name in names}
+
+    def checkpoint(self) -> Checkpoint:
+        """Return all that `restore` needs."""
+        optimizer = {
+            f"{index}.{name}": tensor
+            for index, state in self.dense.state_dict()["state"].items()
+            for name, tensor in state.items()
+        }
+        tensors = (
+            with_prefix("model", self.model.state_dict())
+            | with_prefix("best", self.best)
+            | with_prefix("rows", self.rows.state())
+            | with_prefix("dense", optimizer)
+        )
+        facts = {"made_from": self.made_from, "history": self.history}
+        return Checkpoint(tensors, facts)
+
+    def resume(self, checkpoint: Checkpoint) -> bool:
+        """Go on from `checkpoint` if data and parameters are those it was made from."""
+        before = checkpoint.facts["made_from"]
+        keys = sorted(before.keys() | self.made_from.keys())
+        changed = [key for key in keys if before.get(key) != self.made_from.get(key)]
+        done = len(checkpoint.facts["history"])
+        if done > self.params.training.epochs:
+            changed.append("training.epochs")
+        if changed:
+            logger.warning(
+                "The checkpoint of epoch %d is not used, training starts afresh: "
+                "changed since then: %s",
+                done,
+                ", ".join(changed),
+            )
+            return False
+        self._restore(checkpoint)
+        logger.info("Resumed after epoch %d", done)
+        return True
+
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """Return what decides the weights: parameters, and checksums of the data."""
+        made_from = {
+            f"{block}.{name}": value
+            for block, values in self.params.model_dump(mode="json").items()
+            for name, value in values.items()
+        }
+        del made_from["training.patience"]
+        if self.params.training.schedule == "constant":
+            del made_from["training.epochs"]
+        return made_from | self.checksums
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.history = list(checkpoint.facts["history"])
+        self.model.load_state_dict(checkpoint.part("model"))
+        self.best = {
+            name: tensor.to(self.device)
+            for name, tensor in checkpoint.part("best").items()
+        }
+        self.rows.restore(checkpoint.part("rows"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in checkpoint.part("dense").items():
+            index, _, entry = name.partition(".")
+            state.setdefault(int(index), {})[entry] = tensor
+        self.dense.load_state_dict(self.dense.state_dict() | {"state": state})
+
+    def table(self) -> pl.DataFrame:
+        """Return the history, one row an epoch."""
+        return pl.DataFrame(self.history, HISTORY)
+
+
+def fit(trainer: Trainer) -> Iterator[Trainer]:
+    """Yield the trainer after each epoch that is still to be run."""
+    while not trainer.finished:
+        trainer.run_epoch()
+        yield trainer
+
+
+def best_epoch(history: Sequence[dict[str, Any]]) -> int:
+    """Return the first of the epochs that are best on validation, or without it the last."""
+    scores = [row[CHOSEN_BY] for row in history]
+    if not scores or scores[-1] is None:
+        return len(scores)
+    return scores.index(max(scores)) + 1
+
+
+def _seed(seed: int, epoch: int, purpose: str) -> int:
+    """Return a number that no other purpose, epoch or seed shares."""
+    words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(2)
+    return int(words.view(np.uint64)[0] >> np.uint64(1))
+
+
+def _describe(row: dict[str, Any]) -> str:
+    """Return the log line of an epoch."""
+    numbers = [
+        f"{name} {row[name]:.4f}"
+        for name in row
+        if name == "loss" or (name.endswith("@20") and row[name] is not None)
+    ]
+    return f"epoch {row['epoch']}: {', '.join(numbers)} ({row['seconds']:.0f} s)"

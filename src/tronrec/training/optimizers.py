@@ -1,0 +1,56 @@
+"""Adam for the rows of a table that a step touched."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tronrec.rows import RowGradients
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class RowAdam:
+    """Adam (Kingma and Ba, 2015) that reads and writes only the touched rows.
+
+    The moments of a row that a step does not touch stay as they are, and the row does not
+    move ("lazy" Adam): a step costs the same at any size of the catalogue. Bias correction
+    counts all steps.
+    """
+
+    def __init__(self, table: Float[Tensor, "items size"]) -> None:
+        """Start with moments of zero for every row of `table`, which is updated in place."""
+        self.table = table
+        self.mean = torch.zeros_like(table)
+        self.square = torch.zeros_like(table)
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        self.steps += 1
+        rows, gradient = gradients.items, gradients.vectors
+        beta_mean, beta_square = BETAS
+        mean = self.mean[rows].lerp_(gradient, 1 - beta_mean)
+        square = self.square[rows].mul_(beta_square)
+        square.addcmul_(gradient, gradient, value=1 - beta_square)
+        self.mean.index_copy_(0, rows, mean)
+        self.square.index_copy_(0, rows, square)
+        root = (1 - beta_square**self.steps) ** 0.5
+        size = learning_rate / (1 - beta_mean**self.steps)
+        update = mean.div_(square.sqrt_().div_(root).add_(EPSILON))
+        self.table.index_add_(0, rows, update, alpha=-size)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        return {
+            "mean": self.mean,
+            "square": self.square,
+            "steps": torch.tensor(self.steps),
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        self.mean.copy_(state["mean"])
+        self.square.copy_(state["square"])
+        self.steps = int(state["steps"])

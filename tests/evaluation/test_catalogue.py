@@ -1,0 +1,69 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tronrec.evaluation import catalogue
+from tronrec.evaluation.catalogue import Catalogue
+
+COARSE = [torch.float32, torch.bfloat16, torch.float16]
+
+
+def assert_holds_the_best(table, hidden, depth, coarse) -> None:
+    found = Catalogue(table, coarse).candidates(hidden, depth)
+    scores = hidden.double() @ table[1:].double().T
+    for event, row in enumerate(scores):
+        kept = found.item[found.event == event]
+        assert len(set(kept.tolist())) == len(kept)
+        assert 1 <= int(kept.min()) and int(kept.max()) < len(table)
+        worst = row.topk(min(depth, len(row))).values[-1]
+        best = (row > worst + 1e-4).nonzero().flatten() + 1
+        assert set(best.tolist()) <= set(kept.tolist())
+        assert len(kept) >= min(depth, len(row))
+    torch.testing.assert_close(
+        found.score.double(), scores[found.event, found.item - 1], atol=1e-4, rtol=1e-4
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 500),
+    st.integers(1, 25),
+    st.sampled_from(COARSE),
+    st.sampled_from([0.0, 1e-6, 1e-3, 1.0]),
+)
+def test_nothing_among_the_best_is_missed(seed, items, depth, coarse, spread):
+    """Near-ties by the hundred, where coarse scores cannot tell items apart."""
+    torch.manual_seed(seed)
+    table = torch.randn(12) + spread * torch.randn(items + 1, 12)
+    table[0] = 100
+    hidden = 5 * torch.randn(3, 12)
+    assert_holds_the_best(table, hidden, depth, coarse)
+
+
+@pytest.mark.parametrize("block", [16, 48, 64])
+def test_blocks_of_items_change_nothing(block, monkeypatch):
+    torch.manual_seed(0)
+    table, hidden = torch.randn(301, 12), torch.randn(9, 12)
+    whole = Catalogue(table, torch.bfloat16).candidates(hidden, 10)
+    monkeypatch.setattr(catalogue, "BLOCK", block)
+    assert_holds_the_best(table, hidden, 10, torch.bfloat16)
+    parts = Catalogue(table, torch.bfloat16).candidates(hidden, 10)
+
+    def best(found: catalogue.Candidates) -> list[list[int]]:
+        return [
+            found.item[found.event == e][found.score[found.event == e].topk(10).indices]
+            .sort()
+            .values.tolist()
+            for e in range(9)
+        ]
+
+    assert best(parts) == best(whole)
+
+
+def test_few_items_are_left_in_doubt():
+    torch.manual_seed(0)
+    table, hidden = torch.randn(20_001, 64), torch.randn(32, 64)
+    found = Catalogue(table, torch.bfloat16).candidates(hidden, 20)
+    assert len(found.event) < 32 * 200

@@ -1,0 +1,86 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import ranking as reference
+from reference.data import random_sessions
+
+from tronrec.data.packed import PackedSessions
+from tronrec.evaluation.ranking import cut_windows, rank_targets
+from tronrec.models.recommender import Recommender
+from tronrec.params import ModelParams
+
+
+def make_model(seed: int, num_items: int, window: int = 4) -> Recommender:
+    torch.manual_seed(seed)
+    params = ModelParams(hidden_size=8, feed_forward=8, window=window, layers=1)
+    return Recommender(params, num_items)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32), st.integers(2, 60), st.integers(1, 25))
+def test_ranks_match_the_definition(seed, num_items, depth):
+    """Sessions past the window too: every event has its own last clicks (trap 6)."""
+    model = make_model(seed, num_items)
+    sessions = random_sessions(seed, sessions=5, num_items=num_items, longest=9)
+    ranking = rank_targets(model, sessions, depth=depth)
+    expected = np.array(reference.ranks(model, sessions))
+    assert ranking.ranks.tolist() == np.minimum(expected, depth + 1).tolist()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32), st.integers(1, 70))
+def test_every_event_counts_once_whatever_the_batch_size(seed, batch_size):
+    """The last, smaller batch is not dropped (trap 4)."""
+    model = make_model(seed, 30)
+    sessions = random_sessions(seed, sessions=9, num_items=30, longest=12)
+    one = rank_targets(model, sessions, batch_size=10_000)
+    many = rank_targets(model, sessions, batch_size=batch_size)
+    assert len(one.ranks) == len(sessions.items) - len(sessions)
+    assert one.ranks.tolist() == many.ranks.tolist()
+    assert one.shown.tolist() == many.shown.tolist()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 12))
+def test_windows_give_each_event_the_clicks_before_it(seed, window):
+    sessions = random_sessions(seed, sessions=6, num_items=9, longest=20)
+    cut = cut_windows(sessions, window)
+    seen = []
+    for start, end, last in zip(cut.starts, cut.ends, cut.last_only, strict=True):
+        events = [end - 1] if last else range(start + 1, end)
+        seen += [(event, start) for event in events]
+    expected = [
+        (event, max(start, event - window))
+        for start, end in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True)
+        for event in range(start + 1, end)
+    ]
+    assert seen == expected
+
+
+@pytest.mark.parametrize("twins", [2, 5, 40])
+def test_ties_count_against_the_target(twins):
+    """Items with the target's very vector rank before it (trap 1)."""
+    model = make_model(0, 50)
+    model.items.data[1 : twins + 1] = model.items.data[1]
+    sessions = PackedSessions(np.array([7, 1], np.int32), np.array([0, 2]))
+    [rank] = rank_targets(model, sessions, depth=50).ranks
+    apart = copy.deepcopy(model)
+    apart.items.data[2 : twins + 1] = -100 * apart.items.data[1]
+    [alone] = rank_targets(apart, sessions, depth=50).ranks
+    assert rank == reference.ranks(model, sessions)[0]
+    assert rank >= twins > alone or rank >= alone + twins - 1
+
+
+def test_half_precision_ties_are_told_apart():
+    """Scores that are equal in bfloat16 are ranked by float32 (trap 1)."""
+    model = make_model(0, 400)
+    direction = torch.randn(8)
+    steps = 1 + 1e-5 * torch.randperm(400)[:, None]
+    model.items.data[1:] = direction * steps
+    sessions = random_sessions(0, sessions=20, num_items=400, longest=4)
+    found = rank_targets(model, sessions, depth=400).ranks
+    assert found.tolist() == reference.ranks(model, sessions)
+    assert len(set(found.tolist())) > len(found) / 2

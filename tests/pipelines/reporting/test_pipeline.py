@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import plotly.io
+import polars as pl
+import pytest
+import yaml
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from tronrec.data.packed import PackedSessions
+from tronrec.params import DatasetParams
+from tronrec.pipelines.reporting import create_pipeline
+
+CONF = Path(__file__).parents[3] / "conf"
+
+COUNTS = {"sessions": 1, "events": 3, "items": 4}
+
+
+def catalog(folder: Path, *environments: str) -> DataCatalog:
+    """The catalog of reporting, written below `folder`, with a run's results."""
+    entries = {}
+    for environment in environments:
+        text = (CONF / environment / "catalog_reporting.yml").read_text("utf-8")
+        entries |= yaml.safe_load(text.replace("${globals:data_root}", str(folder)))
+    catalog = DataCatalog.from_config(entries)
+    sessions = PackedSessions(np.array([1, 2, 3], np.int32), np.array([0, 3]))
+    results = {
+        "metrics": {
+            "system": "tron_xl",
+            "epoch": 2,
+            **COUNTS,
+            "metrics": {"recall@20": 0.5, "mrr@20": 0.25},
+            "baselines": {"most_popular": {"recall@20": 0.1, "mrr@20": 0.05}},
+        },
+        "history": pl.DataFrame(
+            {
+                "epoch": [1, 2],
+                "seconds": [1.0, 1.0],
+                "evaluation_seconds": [0.5, 0.5],
+                "validation_recall@20": [0.3, 0.4],
+                "validation_mrr@20": [0.1, 0.2],
+            }
+        ),
+        "statistics": dict.fromkeys(("train", "fit", "validation", "test"), COUNTS),
+        "fit_sessions": sessions,
+        "validation_sessions": sessions,
+        "test_sessions": sessions,
+    }
+    params = {f"params:otto.{name}": value for name, value in DatasetParams()}
+    for name, value in ({f"otto.{n}": v for n, v in results.items()} | params).items():
+        catalog[name] = value
+    return catalog
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline(create_pipeline(), namespace="otto")
+
+
+def test_reports_are_written_where_the_catalog_says(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    SequentialRunner().run(pipeline, catalog(tmp_path, "base"))
+
+    folder = tmp_path / "08_reporting" / "otto"
+    figure = plotly.io.from_json((folder / "recall_curve.json").read_text("utf-8"))
+    assert figure.data[0].name == "TRON XL-Negs, validation"
+    summary = (folder / "summary.md").read_text("utf-8")
+    assert summary.startswith("# TRON XL-Negs on otto\n")
+    assert "| recall@20 | 0.5000 | 0.1000 | 0.4720 |" in summary
+    assert (folder / "statistics.md").read_text("utf-8") in summary
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    assert run["dataset"] == "otto"
+    assert run["parameters"]["training"]["learning_rate"] == 5e-4
+    assert run["data"].keys() == {"fit", "validation", "test"}
+
+
+def test_the_sample_is_not_compared_with_the_paper(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    SequentialRunner().run(pipeline, catalog(tmp_path, "base", "sample"))
+
+    summary = (tmp_path / "08_reporting" / "otto" / "summary.md").read_text("utf-8")
+    assert summary.startswith("# TRON XL-Negs on simulated clicks (otto format)\n")
+    assert "paper" not in summary

@@ -1,0 +1,38 @@
+"""The transformer, one session at a time, in plain matrix products."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from tronrec.models.recommender import Recommender
+
+
+def norm(rows: Tensor, module: torch.nn.LayerNorm) -> Tensor:
+    return layer_norm(rows, rows.shape[-1:], module.weight, module.bias)
+
+
+def hidden_states(model: Recommender, items: Tensor) -> Tensor:
+    """Return the hidden state after each click of one session, in float64."""
+    model = model.double()
+    encoder, count = model.encoder, len(items)
+    size = model.items.shape[1]
+    rows = model.items[items] * math.sqrt(size) + encoder.positions.weight[:count]
+    for block in encoder.blocks:
+        normed = norm(rows, block.attention_norm)
+        stacked = normed @ block.query_key_value.weight.T + block.query_key_value.bias
+        query, key, value = stacked.split(size, dim=1)
+        width = size // block.heads
+        attended = torch.zeros_like(rows)
+        for head in range(block.heads):
+            part = slice(head * width, (head + 1) * width)
+            for now in range(count):
+                scores = key[: now + 1, part] @ query[now, part] / math.sqrt(width)
+                attended[now, part] = scores.softmax(0) @ value[: now + 1, part]
+        out = block.attention_out
+        rows = rows + attended @ out.weight.T + out.bias
+        normed = norm(rows, block.feed_forward_norm)
+        wide = (normed @ block.widen.weight.T + block.widen.bias).clamp(min=0)
+        rows = rows + wide @ block.narrow.weight.T + block.narrow.bias
+    return norm(rows, encoder.norm)

@@ -1,0 +1,28 @@
+"""Ranks by the definition: every event of every session, every item, float64."""
+
+import copy
+
+from reference.model import hidden_states
+from tronrec.data.packed import PackedSessions
+from tronrec.models.recommender import Recommender
+
+
+def ranks(model: Recommender, sessions: PackedSessions) -> list[int]:
+    """Return the rank of every event from the second of its session on.
+
+    The event is predicted from the last `window` clicks before it, or all if fewer. An
+    item that scores the same as the target is ahead of it.
+    """
+    import torch
+
+    model = copy.deepcopy(model).eval()
+    window, found = model.params.window, []
+    for start, end in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True):
+        for event in range(start + 1, end):
+            first = max(start, event - window)
+            clicks = torch.tensor(sessions.items[first:event].tolist())
+            scores = model.double().items[1:] @ hidden_states(model, clicks)[-1]
+            target = int(sessions.items[event]) - 1
+            ahead = [s for i, s in enumerate(scores.tolist()) if i != target]
+            found.append(1 + sum(score >= scores[target].item() for score in ahead))
+    return found

@@ -1,0 +1,127 @@
+import polars as pl
+import pytest
+
+from tronrec.params import DatasetParams, ModelParams, SamplingParams
+from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2
+from tronrec.reporting.tables import (
+    changed_parameters,
+    epochs_per_hour,
+    markdown_table,
+    parameters_table,
+    result_table,
+    statistics_table,
+    summary,
+)
+
+STATISTICS = {
+    "train": {"sessions": 186_670, "events": 906_140, "items": 43_097},
+    "fit": {"sessions": 180_000, "events": 870_000, "items": 43_000},
+    "validation": {"sessions": 0, "events": 0, "items": 0},
+    "test": {"sessions": 15_963, "events": 76_821, "items": 21_000},
+}
+
+
+def metrics(system: str = "tron_xl") -> dict[str, object]:
+    def scores(recall: float) -> dict[str, float]:
+        return {"recall@20": recall, "mrr@20": recall / 2, "coverage@20": 0.5}
+
+    return {
+        "system": system,
+        "epoch": 2,
+        "sessions": 15_963,
+        "events": 60_858,
+        "items": 43_097,
+        "metrics": scores(0.5432),
+        "baselines": {"most_popular": scores(0.01), "last_item": scores(0.1)},
+    }
+
+
+def history(scores: tuple[float | None, ...] = (0.1, 0.2)) -> pl.DataFrame:
+    return pl.DataFrame({"seconds": [100.0, 80.0], "validation_mrr@20": scores})
+
+
+def rows(table: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line[1:-1].split("|")] for line in table.splitlines()
+    ]
+
+
+def test_markdown_table() -> None:
+    assert (
+        markdown_table(["a", "b"], [["x", "1"]])
+        == "| a | b |\n| :-- | --: |\n| x | 1 |\n"
+    )
+
+
+def test_paper_knows_every_system_on_every_data_set() -> None:
+    assert TABLE_1.keys() == TABLE_2.keys()
+    for results in TABLE_2.values():
+        assert results.keys() == LABELS.keys()
+
+
+def test_statistics_have_the_papers_rows_where_it_knows_the_data_set() -> None:
+    ours = statistics_table(STATISTICS, "my_shop")
+    both = rows(statistics_table(STATISTICS, "diginetica"))
+
+    assert rows(ours) == both[:-2]
+    assert both[2] == ["training period", "186,670", "906,140", "43,097", "4.85"]
+    assert both[4] == ["of it held out", "0", "0", "0", ""]
+    assert both[-2] == ["training period, paper", "187k", "906k", "43k", ""]
+    assert both[-1] == ["test, paper", "18k", "87k", "", ""]
+
+
+def test_results_stand_beside_baselines_and_the_papers_system() -> None:
+    header, _, recall, mrr, coverage = rows(result_table(metrics(), "diginetica"))
+
+    assert header == ["", "TRON XL-Negs", "most_popular", "last_item", "paper"]
+    assert recall == ["recall@20", "0.5432", "0.0100", "0.1000", "0.5410"]
+    assert mrr[-1] == "0.1820"
+    assert coverage == ["coverage@20", "0.5000", "0.5000", "0.5000", ""]
+
+
+@pytest.mark.parametrize(
+    ("system", "dataset"), [("tron_xl", "my_shop"), ("my_system", "diginetica")]
+)
+def test_no_paper_column_for_what_the_paper_does_not_know(
+    system: str, dataset: str
+) -> None:
+    assert "paper" not in result_table(metrics(system), dataset)
+    assert "paper" not in summary(
+        dataset, DatasetParams(), metrics(system), history(), ""
+    )
+
+
+def test_changed_parameters() -> None:
+    params = DatasetParams(
+        system="tron_l",
+        sampling=SamplingParams(uniform=8192, top_k=None),
+        model=ModelParams(),
+    )
+    assert changed_parameters(params) == [
+        ("sampling.uniform", 8192, 16_384),
+        ("sampling.top_k", None, 100),
+        ("system", "tron_l", "tron_xl"),
+    ]
+    assert rows(parameters_table(params))[3] == ["`sampling.top_k`", "None", "100"]
+    assert "default values" in parameters_table(DatasetParams())
+
+
+def test_epochs_per_hour() -> None:
+    assert epochs_per_hour(history()) == pytest.approx(40)
+
+
+def test_summary_tells_how_the_run_went() -> None:
+    table = statistics_table(STATISTICS, "diginetica")
+    page = summary("diginetica", DatasetParams(), metrics(), history(), table)
+
+    assert page.startswith("# TRON XL-Negs on diginetica\n")
+    assert "Epoch 2 of 2, chosen by MRR@20 on the held-out sessions." in page
+    assert "40 epochs an hour (paper, one V100: 68.4)." in page
+    assert "60,858 events of 15,963 test sessions" in page
+    assert result_table(metrics(), "diginetica") in page
+    assert table in page
+
+
+def test_summary_without_validation_sessions() -> None:
+    page = summary("otto", DatasetParams(), metrics(), history((None, None)), "")
+    assert "Epoch 2 of 2, the last one, as no sessions were held out." in page

@@ -1,0 +1,55 @@
+import os
+
+import pytest
+import torch
+
+from tronrec.checkpoint import Checkpoint, with_prefix
+from tronrec.errors import UserError
+
+
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    tensors = with_prefix("model", {"items": torch.randn(5, 3)})
+    return Checkpoint(tensors | {"steps": torch.tensor(7)}, {"history": [{"epoch": 1}]})
+
+
+def test_round_trip(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "c.safetensors")
+    loaded = Checkpoint.load(tmp_path / "c.safetensors")
+    assert loaded.facts == checkpoint.facts
+    assert loaded.tensors.keys() == checkpoint.tensors.keys()
+    assert torch.equal(loaded.part("model")["items"], checkpoint.part("model")["items"])
+    assert os.listdir(tmp_path) == ["c.safetensors"]
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(
+    checkpoint, tmp_path, monkeypatch
+):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path)
+    before = path.read_bytes()
+
+    def fail(descriptor: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["c.safetensors"]
+
+
+@pytest.mark.parametrize("keep", [0, 4, 50, -1])
+def test_a_torn_file_is_named(checkpoint, tmp_path, keep):
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match="c.safetensors: not a readable"):
+        Checkpoint.load(path)
+
+
+def test_a_pickle_is_not_run(tmp_path):
+    path = tmp_path / "c.safetensors"
+    torch.save({"items": torch.zeros(3)}, path)
+    with pytest.raises(UserError, match="not a readable"):
+        Checkpoint.load(path)

@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+import torch
+from reference.data import random_sessions
+
+from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
+from tronrec.params import SystemParams, TrainingParams
+from tronrec.training.loop import (
+    Trainer,
+    TrainingData,
+    best_epoch,
+    fit,
+    learning_rate,
+)
+
+cpu = torch.device("cpu")
+EMPTY = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
+
+
+def make_params(**training: object) -> SystemParams:
+    return SystemParams.model_validate(
+        {
+            "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "dropout": 0.2},
+            "sampling": {"uniform": 20, "in_batch": 5, "top_k": 8},
+            "training": {"epochs": 4, "batch_size": 8, "learning_rate": 0.01}
+            | training,
+        }
+    )
+
+
+def make_data(validation: bool = True) -> TrainingData:
+    held_out = random_sessions(1, sessions=9, num_items=25, longest=8)
+    return TrainingData(
+        random_sessions(0, sessions=40, num_items=25, longest=9),
+        held_out if validation else EMPTY,
+        num_items=25,
+    )
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return trainer.checkpoint().tensors
+
+
+def assert_same(ours: Trainer, theirs: Trainer) -> None:
+    assert weights(ours).keys() == weights(theirs).keys()
+    for name, tensor in weights(ours).items():
+        assert torch.equal(tensor, weights(theirs)[name]), name
+    times = ("seconds", "evaluation_seconds")
+    for row, other in zip(ours.history, theirs.history, strict=True):
+        assert {k: v for k, v in row.items() if k not in times} == {
+            k: v for k, v in other.items() if k not in times
+        }
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("done", [1, 3])
+def test_a_resumed_run_ends_as_an_unbroken_one(schedule, done):
+    params, data = make_params(schedule=schedule, warmup_steps=3), make_data()
+    unbroken = Trainer(params, data, cpu)
+    checkpoints = [state.checkpoint() for state in fit(unbroken)]
+    torch.manual_seed(99)
+    resumed = Trainer(params, data, cpu)
+    saved = checkpoints[done - 1]
+    assert len(saved.facts["history"]) == done
+    assert resumed.resume(saved)
+    assert len(list(fit(resumed))) == 4 - done
+    assert_same(resumed, unbroken)
+
+
+def test_the_seed_decides():
+    def train(seed: int) -> torch.Tensor:
+        trainer = Trainer(make_params(epochs=1, seed=seed), make_data(), cpu)
+        list(fit(trainer))
+        return trainer.model.items
+
+    assert torch.equal(train(1), train(1))
+    assert not torch.equal(train(1), train(2))
+
+
+def test_training_lowers_the_loss():
+    pairs = np.repeat(np.arange(1, 25, 2), 4)
+    items = np.stack([pairs, pairs + 1], 1).astype(np.int32).ravel()
+    sessions = PackedSessions(items, np.arange(0, len(items) + 1, 2))
+    trainer = Trainer(
+        make_params(epochs=25), TrainingData(sessions, sessions, 25), cpu
+    )
+    list(fit(trainer))
+    assert trainer.history[-1]["loss"] < trainer.history[0]["loss"] / 2
+    assert trainer.history[-1]["validation_mrr@20"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"learning_rate": 0.02}, "training.learning_rate"),
+        ({"schedule": "cosine"}, "training.schedule"),
+        ({"epochs": 1}, "training.epochs"),
+    ],
+)
+def test_a_checkpoint_of_other_parameters_is_not_used(changes, named, caplog):
+    trainer = Trainer(make_params(), make_data(), cpu)
+    states = fit(trainer)
+    next(states)
+    next(states)
+    other = Trainer(make_params(**changes), make_data(), cpu)
+    assert not other.resume(trainer.checkpoint())
+    assert named in caplog.text
+    assert other.epoch == 0
+
+
+def test_a_checkpoint_of_other_data_is_not_used(caplog):
+    trainer = Trainer(make_params(epochs=1), make_data(), cpu)
+    list(fit(trainer))
+    other = Trainer(make_params(epochs=1), make_data(validation=False), cpu)
+    assert not other.resume(trainer.checkpoint())
+    assert "validation" in caplog.text
+
+
+def test_more_epochs_or_patience_go_on_from_a_checkpoint():
+    trainer = Trainer(make_params(epochs=2), make_data(), cpu)
+    list(fit(trainer))
+    other = Trainer(make_params(epochs=3, patience=3), make_data(), cpu)
+    assert other.resume(trainer.checkpoint())
+    assert [state.epoch for state in fit(other)] == [3]
+
+
+def row(score: float | None) -> dict[str, float | None]:
+    return {"validation_mrr@20": score}
+
+
+def test_the_best_epoch_is_the_first_of_the_best():
+    assert best_epoch([row(0.1), row(0.3), row(0.3), row(0.2)]) == 2
+    assert best_epoch([row(None), row(None)]) == 2
+    assert best_epoch([]) == 0
+
+
+def test_patience_stops_and_the_best_weights_are_kept():
+    trainer = Trainer(make_params(epochs=50, patience=2), make_data(), cpu)
+    best = {}
+    for state in fit(trainer):
+        if state.best_epoch == state.epoch:
+            best = {k: v.clone() for k, v in state.model.state_dict().items()}
+    assert trainer.epoch == trainer.best_epoch + 2 < 50
+    kept = trainer.checkpoint().part("best")
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+
+
+def test_without_validation_the_last_epoch_is_taken():
+    trainer = Trainer(make_params(epochs=2), make_data(validation=False), cpu)
+    list(fit(trainer))
+    kept = trainer.checkpoint()
+    assert trainer.best_epoch == 2
+    assert torch.equal(kept.part("best")["items"], kept.part("model")["items"])
+    assert trainer.table()["validation_mrr@20"].to_list() == [None, None]
+
+
+def test_learning_rate_warms_up_and_falls():
+    params = TrainingParams(learning_rate=1, warmup_steps=4, schedule="cosine")
+    rates = [learning_rate(params, step, 12) for step in range(1, 13)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1]
+    assert rates[7] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0)
+    constant = params.model_copy(update={"schedule": "constant"})
+    assert learning_rate(constant, 12, 12) == 1
+
+
+def test_a_diverging_loss_stops_with_the_remedy():
+    trainer = Trainer(make_params(learning_rate=1e30), make_data(), cpu)
+    with pytest.raises(UserError, match="lower training.learning_rate"):
+        list(fit(trainer))
+
+
+def test_a_single_session_cannot_be_trained_on():
+    one = random_sessions(0, sessions=1, num_items=5, longest=4)
+    with pytest.raises(UserError, match="needs 2 at least"):
+        Trainer(make_params(), TrainingData(one, EMPTY, 5), cpu)

@@ -1,0 +1,53 @@
+import torch
+
+from tronrec.rows import RowGradients
+from tronrec.training.optimizers import RowAdam
+
+
+def test_matches_dense_adam_when_every_row_is_touched():
+    table, theirs = torch.randn(6, 3).double(), torch.nn.Parameter(torch.empty(6, 3))
+    theirs.data = table.clone()
+    adam, ours = torch.optim.Adam([theirs]), RowAdam(table)
+    for step in range(1, 20):
+        theirs.grad = torch.randn(6, 3).double()
+        adam.param_groups[0]["lr"] = 1e-2 / step
+        adam.step()
+        ours.step(RowGradients(torch.arange(6), theirs.grad), 1e-2 / step)
+        torch.testing.assert_close(table, theirs.data)
+
+
+def test_matches_torchs_sparse_adam_on_some_rows():
+    table, theirs = torch.randn(9, 3).double(), torch.nn.Parameter(torch.empty(9, 3))
+    theirs.data = table.clone()
+    adam, ours = torch.optim.SparseAdam([theirs], lr=1e-2), RowAdam(table)
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(9, generator=generator)[:4].sort().values
+        vectors = torch.randn(4, 3, generator=generator).double()
+        theirs.grad = torch.sparse_coo_tensor(
+            rows[None], vectors, (9, 3), check_invariants=True
+        )
+        adam.step()
+        ours.step(RowGradients(rows, vectors), 1e-2)
+        torch.testing.assert_close(table, theirs.data)
+
+
+def test_untouched_rows_do_not_move():
+    table = torch.randn(5, 3)
+    before, adam = table.clone(), RowAdam(table)
+    for _ in range(3):
+        adam.step(RowGradients(torch.tensor([1, 4]), torch.randn(2, 3)), 0.1)
+    assert torch.equal(table[[0, 2, 3]], before[[0, 2, 3]])
+    assert not torch.equal(table[[1, 4]], before[[1, 4]])
+
+
+def test_a_restored_optimizer_goes_on_as_before():
+    table = torch.randn(5, 3)
+    adam = RowAdam(table)
+    adam.step(RowGradients(torch.tensor([1]), torch.randn(1, 3)), 0.1)
+    copy = RowAdam(table.clone())
+    copy.restore({name: tensor.clone() for name, tensor in adam.state().items()})
+    gradients = RowGradients(torch.tensor([1, 2]), torch.randn(2, 3))
+    adam.step(gradients, 0.1)
+    copy.step(gradients, 0.1)
+    assert torch.equal(adam.table, copy.table)
