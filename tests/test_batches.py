@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.data import random_sessions
 
+from reference.data import random_sessions
 from tronrec.batches import SessionBatches
 
 cpu = torch.device("cpu")

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from reference import losses as reference
 
+from reference import losses as reference
 from tronrec.losses import sampled_softmax
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.data import random_sessions
 
+from reference.data import random_sessions
 from tronrec.batches import Batch, SessionBatches
 from tronrec.params import SamplingParams
 from tronrec.sampling import NegativeSampler, draw_in_batch, draw_uniform, hardest

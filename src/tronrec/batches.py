@@ -17,7 +17,7 @@ from tronrec.models.layout import Layout
 
 @dataclass(frozen=True)
 class Batch:
-    """Some clicks of some sessions, packed; each click but a session's last is an input."""
+    """Clicks of some sessions, packed; each but a session's last is an input."""
 
     clicks: Int[Tensor, "clicks"]
     """Items of all sessions of the batch, back to back."""
@@ -42,7 +42,7 @@ class SessionBatches:
     """The clicks of sessions on a device, cut into batches."""
 
     def __init__(self, sessions: PackedSessions, device: torch.device) -> None:
-        """Move the clicks to the device; offsets stay on the host, where shapes are made.
+        """Move the clicks to the device; the host keeps the offsets, and makes shapes.
 
         Args:
             sessions: Sessions of at least two clicks.
@@ -74,8 +74,8 @@ class SessionBatches:
     ) -> Iterator[Batch]:
         """Yield the last `window + 1` clicks of every session once, in random order.
 
-        Batches differ by one session at most, so that none is left with a session or two
-        and few in-batch negatives.
+        Batches differ by one session at most, so that none is left with a session or
+        two and few in-batch negatives.
         """
         starts = np.maximum(self.starts, self.ends - (window + 1))
         order = generator.permutation(len(starts))

@@ -53,7 +53,8 @@ class Checkpoint:
         try:
             with safe_open(path, "pt") as file:
                 facts = json.loads((file.metadata() or {})[FACTS])
-                return cls({name: file.get_tensor(name) for name in file.keys()}, facts)
+                names = list(file.keys())
+                return cls({name: file.get_tensor(name) for name in names}, facts)
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise UserError(
                 f"{path}: not a readable tronrec checkpoint ({error}); delete it to "

@@ -14,22 +14,22 @@ from tronrec.errors import UserError
 from tronrec.systems import suggest
 
 
-@click.group(name="tronrec")
-def cli() -> None:
-    """Train and evaluate session-based recommenders."""
+class RunCommand(click.Command):
+    """A command that knows errors which the user can mend from faults of the code."""
 
-
-def _run(**options: Any) -> Any:
-    if options["pipeline"] and not options["pipelines"]:
-        # The short -p is worth keeping; Kedro warns that its long form is deprecated.
-        options |= {"pipelines": [options["pipeline"]], "pipeline": None}
-    try:
-        _check_names(options["pipelines"])
-        return kedro_run.callback(**options)
-    except Exception as error:
-        if (mistake := _find_mistake(error)) is None:
-            raise
-        raise click.ClickException(str(mistake)) from error
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the pipelines; a mistake ends with its message and status 1."""
+        options = ctx.params
+        if options["pipeline"] and not options["pipelines"]:
+            # The short -p is worth keeping; Kedro warns that its long form will go.
+            options |= {"pipelines": [options["pipeline"]], "pipeline": None}
+        try:
+            _check_names(options["pipelines"])
+            return super().invoke(ctx)
+        except Exception as error:
+            if (mistake := _find_mistake(error)) is None:
+                raise
+            raise click.ClickException(str(mistake)) from error
 
 
 def _check_names(names: list[str]) -> None:
@@ -45,5 +45,11 @@ def _find_mistake(error: BaseException | None) -> BaseException | None:
     return error
 
 
-run = click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help)
-cli.add_command(run)
+run = RunCommand(
+    "run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help
+)
+
+
+@click.group(name="tronrec", commands=[run])
+def cli() -> None:
+    """Train and evaluate session-based recommenders."""

@@ -15,7 +15,10 @@ def sampled_softmax(
     negative: Float[Tensor, "events negatives"],
     hit: Bool[Tensor, "events negatives"],
 ) -> Float[Tensor, ""]:
-    """Return the mean cross-entropy of the positive among its negatives (SSM, section 2.2)."""
+    """Return the cross-entropy of the positive among its negatives (SSM, section 2.2).
+
+    The mean over the events.
+    """
     logits = torch.cat([positive[:, None], negative.masked_fill(hit, -torch.inf)], 1)
     return cross_entropy(logits, torch.zeros_like(positive, dtype=torch.long))
 

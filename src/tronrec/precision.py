@@ -6,7 +6,7 @@ from tronrec.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device named `auto`, `cpu` or `cuda`; `auto` takes a GPU if there is one.
+    """Return the device named; `auto` takes a GPU if there is one.
 
     Raises:
         UserError: `cuda` is asked for and there is none.

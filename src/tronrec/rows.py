@@ -1,8 +1,8 @@
 """Sparse products between hidden states and item vectors, without materialising them.
 
 A step needs [events, candidates] logits of a few candidates out of many, the gradient
-they give to the hidden states, and the gradient they give to the items. Each is one pass
-of `embedding_bag`, which multiplies and sums rows where they lie.
+they give to the hidden states, and the gradient they give to the items. Each is one
+pass of `embedding_bag`, which multiplies and sums rows where they lie.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def pair_products(
     rows are multiplied where they lie, neither side is gathered.
     """
     products: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        left, right, right_rows, right_rows.new_zeros(1), left_rows, 0
+        left, right, right_rows, right_rows.new_zeros(1), left_rows.contiguous(), 0
     )
     return products
 

@@ -63,8 +63,9 @@ def hardest(
 ) -> tuple[Float[Tensor, "events {k}"], Int[Tensor, "events {k}"]]:
     """Return the k largest scores of each row and their columns, in no order.
 
-    Exact, as `torch.topk`, and faster on wide rows: a value among the k largest lies in a
-    group whose maximum is among the k largest maxima, so only those groups are searched.
+    Exact, as `torch.topk`, and faster on wide rows: a value among the k largest lies in
+    a group whose maximum is among the k largest maxima, so only those groups are
+    searched.
     """
     events, candidates = scores.shape
     groups = candidates // GROUP
@@ -86,7 +87,8 @@ def forget_hits(
 ) -> None:
     """Set the scores of each event's own target to -inf, in place.
 
-    A CPU looks the few hits up; a GPU compares all pairs rather than wait for their number.
+    A CPU looks the few hits up; a GPU compares all pairs rather than wait for their
+    number.
     """
     if scores.is_cuda:
         scores.masked_fill_(items == targets[:, None], -torch.inf)
@@ -146,4 +148,6 @@ class NegativeSampler:
         scores = (hidden @ pool[uniform:].T).gather(1, in_batch - uniform)
         scores.masked_fill_(pool_items[in_batch] == targets[:, None], -torch.inf)
         best, column = hardest(torch.cat([best, scores], 1), top_k)
-        return Negatives(torch.cat([slots, in_batch], 1).gather(1, column), best == -torch.inf)
+        return Negatives(
+            torch.cat([slots, in_batch], 1).gather(1, column), best == -torch.inf
+        )

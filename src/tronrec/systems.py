@@ -1,9 +1,9 @@
 """Completes the parameter block of every data set, or says all that is wrong with it.
 
-A system of Table 2 is data: `systems` in the configuration states how each differs from
-the defaults in `tronrec.params`, everywhere and on single data sets. A block has layers:
-defaults, its system, its system on that data set, its own values; the later one wins.
-This module works on plain dicts and does not know Kedro.
+A system of Table 2 is data: `systems` in the configuration states how each differs
+from the defaults in `tronrec.params`, everywhere and on single data sets. A block has
+layers: defaults, its system, its system on that data set, its own values; the later one
+wins. This module works on plain dicts and does not know Kedro.
 """
 
 from collections.abc import Iterable, Iterator

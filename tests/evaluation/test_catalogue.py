@@ -15,7 +15,7 @@ def assert_holds_the_best(table, hidden, depth, coarse) -> None:
     for event, row in enumerate(scores):
         kept = found.item[found.event == event]
         assert len(set(kept.tolist())) == len(kept)
-        assert 1 <= int(kept.min()) and int(kept.max()) < len(table)
+        assert int(kept.min()) >= 1 and int(kept.max()) < len(table)
         worst = row.topk(min(depth, len(row))).values[-1]
         best = (row > worst + 1e-4).nonzero().flatten() + 1
         assert set(best.tolist()) <= set(kept.tolist())

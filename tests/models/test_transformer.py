@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from reference.data import random_sessions
 from reference.model import hidden_states
-
 from tronrec.batches import SessionBatches
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams

@@ -1,1 +1,1 @@
-"""Slow, obvious implementations, written from the paper, that the real ones must match."""
+"""Slow, obvious implementations, from the paper, that the real ones must match."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from reference.data import random_sessions
 
+from reference.data import random_sessions
 from tronrec.batches import SessionBatches
 from tronrec.losses import sampled_softmax
 from tronrec.models.recommender import Recommender

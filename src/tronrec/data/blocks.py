@@ -1,8 +1,8 @@
 """Raw files, plain or packed, as blocks of whole lines with their line numbers.
 
-A block bounds memory whatever the size of the file, and its number tells every bad line.
-Packing is recognised by a file's first bytes, not by its name. A file that is cut off is
-an error: the unpackers of the standard library and of zstandard differ in that.
+Memory is bounded by the block, whatever the size of the file, and any bad line can be
+named. Packing is recognised by a file's first bytes, not by its name. A packed file
+that is cut off is noticed here; not every unpacker says so.
 """
 
 import logging
@@ -32,8 +32,11 @@ class Block(NamedTuple):
 
 
 class _Unpacker(Protocol):
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, /) -> bytes: ...
 

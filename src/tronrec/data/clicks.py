@@ -17,7 +17,9 @@ def check_clicks(clicks: pl.LazyFrame) -> None:
             several places, or its clicks are not in time order.
     """
     schema = clicks.collect_schema()
-    wrong = [f"{name}: {kind}" for name, kind in CLICKS.items() if schema.get(name) != kind]
+    wrong = [
+        f"{name}: {kind}" for name, kind in CLICKS.items() if schema.get(name) != kind
+    ]
     if wrong:
         raise UserError(
             f"The clicks lack the columns {', '.join(wrong)}; they have "
@@ -27,14 +29,14 @@ def check_clicks(clicks: pl.LazyFrame) -> None:
     found = clicks.select(
         pl.any_horizontal(pl.col(CLICKS.names()).is_null()).sum().alias("nulls"),
         (continues & (pl.col(TIME) < pl.col(TIME).shift())).sum().alias("backwards"),
-        (continues.not_().sum() - pl.col(SESSION).n_unique()).alias("torn"),
+        (continues.not_().sum() - pl.col(SESSION).n_unique()).alias("pieces"),
     ).collect(engine="streaming")
-    nulls, backwards, torn = found.row(0)
-    if nulls or backwards or torn:
+    nulls, backwards, pieces = found.row(0)
+    if nulls or backwards or pieces:
         raise UserError(
-            f"The clicks table has {nulls:,} rows with nulls, {backwards:,} rows earlier "
-            f"than the one before in their session, and {torn:,} sessions in pieces; sort "
-            "it by the session's first time, session and time, and fill or drop nulls"
+            f"The clicks have {nulls:,} rows with nulls, {backwards:,} rows before "
+            f"their predecessor in the session, {pieces:,} breaks inside sessions; "
+            "drop nulls, and sort by the session's first time, session and time"
         )
 
 
@@ -42,6 +44,13 @@ def keep(clicks: pl.LazyFrame, values: pl.DataFrame) -> pl.LazyFrame:
     """Return the clicks whose session or item is among `values`, in their order."""
     return clicks.join(
         values.lazy(), on=values.columns, how="semi", maintain_order="left"
+    )
+
+
+def drop(clicks: pl.LazyFrame, sessions: pl.DataFrame) -> pl.LazyFrame:
+    """Return the clicks whose session is not among `sessions`, in their order."""
+    return clicks.join(
+        sessions.lazy(), on=sessions.columns, how="anti", maintain_order="left"
     )
 
 

@@ -26,8 +26,8 @@ def filter_clicks(clicks: pl.LazyFrame, params: FilteringParams) -> pl.LazyFrame
     left = frequent(clicks, SESSION, shortest)
     if left.is_empty():
         raise UserError(
-            f"No session is left: {sessions.height:,} sessions have at least {shortest} "
-            f"clicks, and {items.height:,} items then have at least {support}; lower "
+            f"No session is left: {sessions.height:,} have at least {shortest} clicks, "
+            f"and in these {items.height:,} items have at least {support}; lower "
             "filtering.min_item_support or min_session_length, or take more data"
         )
     return keep(clicks, left)

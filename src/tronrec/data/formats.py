@@ -47,7 +47,7 @@ class _Refused(ValueError):
 
 
 def parse_block(format: Format, block: Block) -> pl.DataFrame:
-    """Return the events of a block: session, item, time, type; in the order of the file.
+    """Return the session, item, time and type of each event, in the order of the file.
 
     Raises:
         UserError: A line is not in the publisher's format.
@@ -82,13 +82,20 @@ def _parse_otto(lines: bytes) -> pl.DataFrame:
     return (
         sessions.explode("events", empty_as_null=False, keep_nulls=True)
         .unnest("events")
-        .select(pl.col("session").alias(SESSION), pl.col("aid").alias(ITEM), time.alias(TIME), TYPE)
+        .select(
+            pl.col("session").alias(SESSION),
+            pl.col("aid").alias(ITEM),
+            time.alias(TIME),
+            TYPE,
+        )
     )
 
 
 def _parse_yoochoose(lines: bytes) -> pl.DataFrame:
     table = _read_table(
-        lines, ",", {SESSION: pl.Int64, TIME: pl.String, ITEM: pl.Int64, "category": pl.String}
+        lines,
+        ",",
+        {SESSION: pl.Int64, TIME: pl.String, ITEM: pl.Int64, "category": pl.String},
     )
     if table["category"].str.len_bytes().min() == 0:
         # A line that broke off inside its item number would pass for another item.

@@ -52,7 +52,7 @@ def scan_events(log: RawLog, block_bytes: int = BLOCK_BYTES) -> pl.LazyFrame:
 def sort_clicks(
     events: pl.LazyFrame, clicks_at_once: int = CLICKS_AT_ONCE
 ) -> pl.LazyFrame:
-    """Return the clicks among events by session start, session, time; ties as they came.
+    """Return the clicks by session start, session, time; ties as they came.
 
     The sessions' starts are found first. Then sessions that follow one another are
     collected and sorted, about `clicks_at_once` clicks at a time.
@@ -128,7 +128,9 @@ def _find_sessions(clicks: pl.LazyFrame) -> pl.DataFrame:
     return sessions.drop("in_both")
 
 
-def _scan(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema) -> pl.LazyFrame:
+def _scan(
+    frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema
+) -> pl.LazyFrame:
     """Return a table that draws its frames whenever a query runs."""
 
     def source(

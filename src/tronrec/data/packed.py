@@ -4,11 +4,12 @@ There is no padding and no object per session. On disk it is a safetensors file,
 runs no code when it is read and is mapped into memory rather than copied.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,10 @@ from safetensors.numpy import save_file
 from tronrec.errors import UserError
 from tronrec.schemas import INDEX, ITEM, SESSION
 
-DTYPES = {"items": np.dtype(np.int32), "offsets": np.dtype(np.int64)}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "items": np.dtype(np.int32),
+    "offsets": np.dtype(np.int64),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +40,26 @@ class PackedSessions:
             array = getattr(self, name)
             if array.dtype != dtype or array.ndim != 1:
                 raise ValueError(
-                    f"{name} is {array.dtype} {array.shape}, not {dtype} in one dimension"
+                    f"{name} are {array.dtype} of shape {array.shape}, not {dtype} "
+                    "in one dimension"
                 )
         lengths = np.diff(self.offsets)
         if not len(self.offsets) or self.offsets[0] != 0 or (lengths <= 0).any():
             raise ValueError("offsets do not rise from 0")
         if self.offsets[-1] != len(self.items):
             raise ValueError(
-                f"offsets end at {self.offsets[-1]}, but there are {len(self.items)} items"
+                f"offsets end at {self.offsets[-1]}, not at the {len(self.items)} items"
             )
 
     def __len__(self) -> int:
         """Return the number of sessions."""
         return len(self.offsets) - 1
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the bytes: equal only for equal sessions."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.offsets).data)
+        digest.update(np.ascontiguousarray(self.items).data)
+        return digest.hexdigest()
 
     @classmethod
     def from_clicks(cls, clicks: pl.LazyFrame, items: pl.DataFrame) -> Self:
@@ -95,18 +106,17 @@ class PackedSessions:
         """
         try:
             with safe_open(path, "numpy"):
-                pass  # checks the header against the size of the file
+                pass  # checks the header, and the size of the file against it
             data = np.memmap(path, np.uint8, mode="c")
             begin = 8 + int(data[:8].view(np.uint64)[0])
             header = json.loads(data[8:begin].tobytes())
-            first, last = zip(*(header[name]["data_offsets"] for name in DTYPES))
-            return cls(
-                **{
-                    name: data[begin + header[name]["data_offsets"][0] : begin + header[name]["data_offsets"][1]].view(dtype)
-                    for name, dtype in DTYPES.items()
-                }
-            )
+            arrays = {}
+            for name, dtype in DTYPES.items():
+                first, last = header[name]["data_offsets"]
+                arrays[name] = data[begin + first : begin + last].view(dtype)
+            return cls(**arrays)
         except (SafetensorError, KeyError, ValueError) as error:
             raise UserError(
-                f"{path}: no readable packed sessions ({error}); prepare the data set again"
+                f"{path}: no readable packed sessions ({error}); prepare the data set "
+                "again"
             ) from error

@@ -9,24 +9,26 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from tronrec.data.clicks import frequent, keep
+from tronrec.data.clicks import drop, frequent, keep
 from tronrec.errors import UserError
 from tronrec.params import SplittingParams
 from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
 
 FIRST, LAST = "first_click", "last_click"
+MINUTE = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True)
 class Border:
-    """Where a later period begins, and which sessions belong to it."""
+    """Which sessions are of the later of two periods."""
 
     later: pl.DataFrame
     place: str
-    """The border in words, for messages."""
+    """Where the later period begins, in words."""
     remedy: str
+    """What to do if a period has no sessions."""
     trim_at: datetime | None = None
-    """When clicks of earlier sessions must have ended; None: they keep them all."""
+    """Clicks of earlier sessions from here on are cut off; None: there is no cut."""
 
 
 def split_clicks(
@@ -38,20 +40,21 @@ def split_clicks(
         UserError: A part has no session.
     """
     sessions = _summarise(clicks)
-    border = _find_border(sessions, params, "test_days", params.test_days)
     if params.by == "files" and sessions[TEST_FILE].any():
         border = Border(
-            sessions.filter(TEST_FILE).select(SESSION),
+            later=sessions.filter(TEST_FILE).select(SESSION),
             place="the publisher's test file",
             remedy="set splitting.by to time",
         )
+    else:
+        border = _find_border(sessions, params, "test_days", params.test_days)
     return _divide(clicks, border, min_session_length)
 
 
 def hold_out_validation(
     train: pl.LazyFrame, params: SplittingParams, *, min_session_length: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Return the clicks to fit and those to validate on: none if `validation_days` is 0.
+    """Return the clicks to fit and those to validate on (0 `validation_days`: none).
 
     Raises:
         UserError: A part has no session.
@@ -64,7 +67,7 @@ def hold_out_validation(
 
 
 def _summarise(clicks: pl.LazyFrame) -> pl.DataFrame:
-    """Return one row a session: its first and last time, and whether the file is test."""
+    """Return first and last time of each session, and whether its file is the test."""
     return (
         clicks.group_by(SESSION)
         .agg(
@@ -80,16 +83,16 @@ def _find_border(
     sessions: pl.DataFrame, params: SplittingParams, field: str, days: float
 ) -> Border:
     """Return the border `days` before the newest session start."""
-    newest: datetime = sessions[FIRST].max()
-    if params.from_midnight:
-        newest = newest.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = newest - timedelta(days=days)
-    first = sessions[FIRST].min()
+    oldest, newest = sessions.select(
+        pl.col(FIRST).min(), pl.col(FIRST).max().alias("newest")
+    ).row(0)
+    last_day = newest.replace(hour=0, minute=0, second=0, microsecond=0)
+    begin = (last_day if params.from_midnight else newest) - timedelta(days=days)
     return Border(
         later=sessions.filter(pl.col(params.session_time) >= begin).select(SESSION),
-        place=f"{begin:%Y-%m-%d %H:%M:%S} UTC, {days:g} days before {newest:%Y-%m-%d "
-        f"%H:%M:%S} (the sessions begin {first:%Y-%m-%d %H:%M:%S})",
-        remedy=f"change splitting.{field} ({days:g})",
+        place=f"{begin:{MINUTE}} UTC",
+        remedy=f"change splitting.{field} ({days:g}); sessions begin from "
+        f"{oldest:{MINUTE}} to {newest:{MINUTE}}",
         trim_at=begin if params.trim else None,
     )
 
@@ -98,7 +101,7 @@ def _divide(
     clicks: pl.LazyFrame, border: Border, min_session_length: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Return the clicks before and after the border; after it, of items from before."""
-    early = clicks.join(border.later.lazy(), on=SESSION, how="anti", maintain_order="left")
+    early = drop(clicks, border.later)
     if border.trim_at is not None:
         early = early.filter(pl.col(TIME) < border.trim_at)
     late = keep(clicks, border.later)
@@ -106,7 +109,7 @@ def _divide(
     early_sessions = frequent(early, SESSION, min_session_length)
     if early_sessions.is_empty():
         raise UserError(
-            f"No session with {min_session_length} clicks is before {border.place}; "
+            f"No session has {min_session_length} clicks before {border.place}; "
             f"{border.remedy}"
         )
     early = keep(early, early_sessions)
@@ -114,8 +117,7 @@ def _divide(
     late_sessions = frequent(late, SESSION, min_session_length)
     if late_sessions.is_empty():
         raise UserError(
-            f"None of the {border.later.height:,} sessions after {border.place} has "
-            f"{min_session_length} clicks on items known before; {border.remedy} or "
-            "lower filtering.min_item_support"
+            f"None of the {border.later.height:,} sessions from {border.place} on has "
+            f"{min_session_length} clicks on items known before; {border.remedy}"
         )
     return early, keep(late, late_sessions)

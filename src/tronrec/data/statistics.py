@@ -7,22 +7,6 @@ import polars as pl
 from tronrec.schemas import ITEM, SESSION, TIME
 
 
-def count_statistics(
-    *,
-    train: pl.LazyFrame,
-    fit: pl.LazyFrame,
-    validation: pl.LazyFrame,
-    test: pl.LazyFrame,
-) -> dict[str, dict[str, Any]]:
-    """Return the statistics of each part; `train` is the whole training period."""
-    return {
-        "train": describe(train),
-        "fit": describe(fit),
-        "validation": describe(validation),
-        "test": describe(test),
-    }
-
-
 def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
     """Return the statistics of a clicks table, ready for JSON; times are ISO, UTC."""
     lengths = clicks.group_by(SESSION).len()

@@ -1,9 +1,9 @@
 """The best items of the whole catalogue for a hidden state: fast, and provably exact.
 
 A coarse product (bfloat16 where the processor has it) of all items bounds the score of
-the last item that can be among the best `depth`; every item whose coarse score, with its
-largest possible error, could reach that bound is scored again in float32. What the coarse
-product can never do is decide.
+the last item that can be among the best `depth`; every item whose coarse score, with
+its largest possible error, could reach that bound is scored again in float32. What the
+coarse product can never do is decide.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tronrec.errors import UserError
 from tronrec.rows import pair_products
 from tronrec.schemas import PADDING
 
@@ -35,18 +36,24 @@ class Candidates:
 class Catalogue:
     """The item table, ready to be searched."""
 
-    def __init__(
-        self, table: Float[Tensor, "rows size"], coarse: torch.dtype
-    ) -> None:
+    def __init__(self, table: Float[Tensor, "rows size"], coarse: torch.dtype) -> None:
         """Round the table once.
 
         Args:
             table: Item vectors; row 0 is padding and never found.
             coarse: Precision of the first product.
+
+        Raises:
+            UserError: The table holds a vector that is not finite.
         """
         self.table = table
         self.coarse = table.to(coarse)
         self.norm = table[PADDING + 1 :].norm(dim=1).max()
+        if not self.norm.isfinite():
+            raise UserError(
+                "The model's item vectors are not finite; train it again with a lower "
+                "training.learning_rate"
+            )
         self.residual = (table - self.coarse.float()).norm(dim=1).max()
         self.unit = 0.0 if coarse == torch.float32 else torch.finfo(coarse).eps / 2
 
@@ -88,7 +95,7 @@ class Catalogue:
         return Candidates(event, item, self.score(hidden, event, item))
 
     def _block(self, start: int) -> Float[Tensor, "items size"]:
-        """Return the coarse vectors from `start` on, filled up to a multiple of `GROUP`."""
+        """Return the coarse vectors from `start` on, filled up to full groups."""
         block = self.coarse[start : start + BLOCK]
         fill = -len(block) % GROUP
         return torch.nn.functional.pad(block, (0, 0, 0, fill)) if fill else block
@@ -117,4 +124,8 @@ class Catalogue:
         """
         down = self.unit / (1 - self.unit)
         score = last - down * last.abs() - 2 * margin
-        return score - self.unit * score.abs()
+        lowest = torch.finfo(
+            self.coarse.dtype
+        ).min  # while there are fewer than `depth`
+        score = torch.where(last.isneginf(), lowest, score - self.unit * score.abs())
+        return score.clamp(min=lowest)

@@ -1,8 +1,8 @@
 """Ranks of all targets in the whole catalogue (paper, section 3).
 
 Every event of every session from the second on is predicted once, from at most `window`
-clicks before it. Scores that decide are float32, and an item that scores the same as the
-target ranks before it.
+clicks before it. Scores that decide are float32, and an item that scores the same as
+the target ranks before it.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from tronrec.batches import Batch, SessionBatches
 from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
 from tronrec.evaluation.catalogue import Candidates, Catalogue
 from tronrec.models.recommender import Recommender
 from tronrec.precision import coarse_dtype
@@ -26,7 +27,7 @@ class Ranking:
     """What the metrics are functions of."""
 
     ranks: Int[np.ndarray, "events"]
-    """Exact rank of each target, 1 the best; `depth + 1` stands for all ranks past it."""
+    """Exact rank of each target, 1 the best; `depth + 1` if it is past `depth`."""
     shown: Int[np.ndarray, "items"]
     """Best rank at which each item was recommended to anyone; `depth + 1` if never."""
 
@@ -44,8 +45,8 @@ class Windows:
 def cut_windows(sessions: PackedSessions, window: int) -> Windows:
     """Return runs in which each event has all, or the last `window`, clicks before it.
 
-    One run serves the first `window` events of a session. Each later one has a run of its
-    own, since its window starts at another click.
+    One run serves the first `window` events of a session. Each later one has a run of
+    its own, since its window starts at another click.
     """
     starts = np.asarray(sessions.offsets[:-1])
     lengths = np.diff(sessions.offsets)
@@ -132,6 +133,11 @@ def _ranks(
     """Count the items that score at least as much as the target, and the target."""
     every = torch.arange(len(hidden), device=hidden.device)
     own = catalogue.score(hidden, every, targets.to(every.dtype))
+    if not own.isfinite().all():
+        raise UserError(
+            "The model's scores are not finite; train it again with a lower "
+            "training.learning_rate"
+        )
     rival = (found.score >= own[found.event]) & (found.item != targets[found.event])
     ahead = torch.bincount(found.event[rival], minlength=len(hidden))
     return ahead.clamp_(max=depth) + 1

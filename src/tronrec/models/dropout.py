@@ -1,4 +1,4 @@
-"""Dropout from random bytes: four times as fast on a CPU as one random float a value."""
+"""Dropout from random bytes: on a CPU four times as fast as from random floats."""
 
 import torch
 from torch import Tensor

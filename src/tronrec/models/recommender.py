@@ -1,7 +1,8 @@
 """An encoder with its item table: everything a trained system is.
 
-The item table is input and output embedding in one. It is kept outside autograd, because
-a step touches a few thousand of its rows; the training step writes their gradient itself.
+The item table is input and output embedding in one. It is kept outside autograd,
+because a step touches a few thousand of its rows; the training step writes their
+gradient itself.
 """
 
 from typing import Any, Self
@@ -16,10 +17,9 @@ from tronrec.models.transformer import Transformer
 from tronrec.params import ModelParams
 from tronrec.schemas import PADDING
 
-
 INITIAL_STD = 0.02
-"""Of item vectors. Larger ones make an untrained model repeat the last click, which takes
-epochs to unlearn, because input and output share the table."""
+"""Of item vectors. Input and output share the table, so larger ones make an untrained
+model repeat the last click, which takes epochs to unlearn."""
 
 
 class Recommender(nn.Module):
@@ -48,12 +48,12 @@ class Recommender(nn.Module):
     def forward(
         self, items: Int[Tensor, "events"], layout: Layout
     ) -> Float[Tensor, "events size"]:
-        """Return the hidden state after each click; its product with an item is a logit."""
+        """Return the hidden state after each click: times an item, it is a logit."""
         hidden: Tensor = self.encoder(self.items[items], layout)
         return hidden
 
     def export(self, item_ids: Int[Tensor, "items"], **facts: Any) -> Checkpoint:
-        """Return the model with the shop's ids of items 1..|I|: all that serving needs."""
+        """Return the model with the shop's ids of items 1..|I|: all serving needs."""
         tensors = with_prefix("model", self.state_dict()) | {"item_ids": item_ids}
         return Checkpoint(tensors, {"params": self.params.model_dump(), **facts})
 

@@ -6,7 +6,6 @@ positions, item vectors scaled by the root of the hidden size, a final LayerNorm
 
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu, scaled_dot_product_attention
@@ -17,7 +16,7 @@ from tronrec.params import ModelParams
 
 
 class Block(nn.Module):
-    """Self-attention and feed-forward, each with its norm before and a residual around."""
+    """Self-attention and feed-forward, each after a norm and inside a residual."""
 
     def __init__(self, params: ModelParams) -> None:
         super().__init__()
@@ -34,6 +33,7 @@ class Block(nn.Module):
     def forward(
         self, rows: Float[Tensor, "events size"], mask: BlockMask
     ) -> Float[Tensor, "events size"]:
+        """Return the rows after this block."""
         rate = self.dropout if self.training else 0.0
         attended = self.attend(self.attention_norm(rows), mask, rate)
         rows = rows + dropout(attended, rate)
@@ -54,7 +54,8 @@ class Block(nn.Module):
             attn_mask=mask.allowed,
             dropout_p=rate,
         )
-        return self.attention_out(mask.packed(attended))
+        out: Tensor = self.attention_out(mask.packed(attended))
+        return out
 
 
 class Transformer(nn.Module):
@@ -81,9 +82,11 @@ class Transformer(nn.Module):
     def forward(
         self, vectors: Float[Tensor, "events size"], layout: Layout
     ) -> Float[Tensor, "events size"]:
+        """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
         mask = BlockMask(layout, self.window)
         for block in self.blocks:
             rows = block(rows, mask)
-        return self.norm(rows)
+        hidden: Tensor = self.norm(rows)
+        return hidden

@@ -1,8 +1,8 @@
-"""Training as a generator of epochs: a node, a tuning trial and a notebook drive the same.
+"""Training as a generator of epochs, for a node, a tuning trial and a notebook alike.
 
-After every epoch the caller has the whole state in hand and decides whether to go on. All
-randomness of an epoch comes from the seed and the epoch's number, so a resumed run does
-what an unbroken one does.
+After every epoch the caller has the whole state in hand and decides whether to go on.
+All randomness of an epoch comes from the seed and the epoch's number, so a resumed run
+does what an unbroken one does.
 """
 
 import logging
@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tronrec.batches import SessionBatches
+from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
@@ -28,7 +29,6 @@ from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams, TrainingParams
 from tronrec.precision import coarse_dtype
 from tronrec.sampling import NegativeSampler
-from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.training.optimizers import RowAdam
 from tronrec.training.step import backward
 
@@ -86,7 +86,7 @@ class Trainer:
         """
         if len(data.fit) < 2:  # noqa: PLR2004 - in-batch negatives need another session
             raise UserError(
-                f"{len(data.fit)} training sessions are left; training needs 2 at least: "
+                f"{len(data.fit)} training sessions are left, and 2 are needed: "
                 "lower filtering.min_item_support or splitting.validation_days"
             )
         self.params, self.data, self.device = params, data, device
@@ -96,7 +96,9 @@ class Trainer:
         self.loss = LOSSES[params.loss.name]
         self.rows = RowAdam(self.model.items)
         encoder = self.model.encoder.parameters()
-        self.dense = torch.optim.Adam(encoder, params.training.learning_rate, fused=True)
+        self.dense = torch.optim.Adam(
+            encoder, params.training.learning_rate, fused=True
+        )
         self.batches = SessionBatches(data.fit, self.device)
         self.checksums = {
             "items": data.num_items,
@@ -126,14 +128,15 @@ class Trainer:
 
     def run_epoch(self) -> None:
         """Train on every session once, then measure."""
+        training = self.params.training
         started = time.perf_counter()
         loss = self._train()
         trained = time.perf_counter()
         if not math.isfinite(loss):
             raise UserError(
                 f"The loss of epoch {self.epoch + 1} is {loss}: lower "
-                f"training.learning_rate ({self.params.training.learning_rate}) or raise "
-                f"training.warmup_steps ({self.params.training.warmup_steps})"
+                f"training.learning_rate ({training.learning_rate}) or raise "
+                f"training.warmup_steps ({training.warmup_steps})"
             )
         step = (self.epoch + 1) * self._steps
         row: dict[str, Any] = {
@@ -141,7 +144,7 @@ class Trainer:
             "step": step,
             "seconds": trained - started,
             "loss": loss,
-            "learning_rate": learning_rate(self.params.training, step, self._total),
+            "learning_rate": learning_rate(training, step, self._total),
         }
         row |= self._validate()
         row["evaluation_seconds"] = time.perf_counter() - trained
@@ -199,7 +202,7 @@ class Trainer:
         return {f"validation_{name}": found[name] for name in names}
 
     def checkpoint(self) -> Checkpoint:
-        """Return all that `restore` needs."""
+        """Return all that `resume` needs; it shares memory, so save it before going on."""
         optimizer = {
             f"{index}.{name}": tensor
             for index, state in self.dense.state_dict()["state"].items()
@@ -211,7 +214,7 @@ class Trainer:
             | with_prefix("rows", self.rows.state())
             | with_prefix("dense", optimizer)
         )
-        facts = {"made_from": self.made_from, "history": self.history}
+        facts = {"made_from": self.made_from, "history": list(self.history)}
         return Checkpoint(tensors, facts)
 
     def resume(self, checkpoint: Checkpoint) -> bool:
@@ -274,7 +277,7 @@ def fit(trainer: Trainer) -> Iterator[Trainer]:
 
 
 def best_epoch(history: Sequence[dict[str, Any]]) -> int:
-    """Return the first of the epochs that are best on validation, or without it the last."""
+    """Return the first of the best epochs on validation, or without it the last."""
     scores = [row[CHOSEN_BY] for row in history]
     if not scores or scores[-1] is None:
         return len(scores)

@@ -13,13 +13,13 @@ EPSILON = 1e-8
 class RowAdam:
     """Adam (Kingma and Ba, 2015) that reads and writes only the touched rows.
 
-    The moments of a row that a step does not touch stay as they are, and the row does not
-    move ("lazy" Adam): a step costs the same at any size of the catalogue. Bias correction
-    counts all steps.
+    The moments of a row that a step does not touch stay as they are, and the row does
+    not move ("lazy" Adam): a step costs the same at any size of the catalogue. Bias
+    correction counts all steps.
     """
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
-        """Start with moments of zero for every row of `table`, which is updated in place."""
+        """Start with moments of zero; `table` is updated in place."""
         self.table = table
         self.mean = torch.zeros_like(table)
         self.square = torch.zeros_like(table)

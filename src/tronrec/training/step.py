@@ -1,9 +1,9 @@
 """One training step: the paper's idea, from a batch to updated weights.
 
-Autograd is used above and below the logits only: it differentiates the loss with respect
-to the few logits that were kept, and the encoder with respect to its inputs. Between the
-two, the gradient of hidden states and items is written out, so no tensor of the size of
-the pool or the catalogue is ever differentiated.
+Autograd is used above and below the logits only: it differentiates the loss with
+respect to the few logits that were kept, and the encoder with respect to its inputs.
+Between the two, the gradient of hidden states and items is written out, so no tensor of
+the size of the pool or the catalogue is ever differentiated.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from torch import Generator, Tensor
 
 from tronrec.batches import Batch
 from tronrec.models.recommender import Recommender
-from tronrec.sampling import NegativeSampler, draw_uniform
 from tronrec.rows import (
     RowGradients,
     row_logits,
     sum_by_item,
     weighted_rows,
 )
+from tronrec.sampling import NegativeSampler, draw_uniform
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 

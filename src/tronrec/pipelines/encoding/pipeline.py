@@ -1,0 +1,39 @@
+"""From clicks to the item index, packed sessions and statistics."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines.encoding import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline of encoding."""
+    return Pipeline(
+        [
+            Node(
+                nodes.index_items,
+                inputs=["train_clicks"],
+                outputs="items",
+                name="index_items",
+            ),
+            *(
+                Node(
+                    nodes.encode_sessions,
+                    inputs=[f"{part}_clicks", "items"],
+                    outputs=f"{part}_sessions",
+                    name=f"encode_{part}_sessions",
+                )
+                for part in ("fit", "validation", "test")
+            ),
+            Node(
+                nodes.count_statistics,
+                inputs=[
+                    "train_clicks",
+                    "fit_clicks",
+                    "validation_clicks",
+                    "test_clicks",
+                ],
+                outputs="statistics",
+                name="count_statistics",
+            ),
+        ]
+    )

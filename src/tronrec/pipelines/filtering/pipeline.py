@@ -1,0 +1,19 @@
+"""From all clicks to those that are kept."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines.filtering import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline of filtering."""
+    return Pipeline(
+        [
+            Node(
+                nodes.filter_clicks,
+                inputs=["clicks", "params:filtering"],
+                outputs="filtered_clicks",
+                name="filter_clicks",
+            ),
+        ]
+    )

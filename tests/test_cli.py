@@ -1,0 +1,70 @@
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from kedro.io import DatasetError
+
+from tronrec import cli
+from tronrec.errors import UserError
+
+Run = Callable[..., CompletedProcess[str]]
+
+KEDRO = ("kedro", "run")
+TRONREC = ("tronrec",)
+
+
+@pytest.mark.parametrize("program", [KEDRO, TRONREC])
+def test_a_bad_parameter_is_one_message(python: Run, program: tuple[str, ...]) -> None:
+    completed = python("-m", *program, "--params=otto.training.epochs=-1,oto.x=1")
+    assert completed.returncode == 1
+    assert completed.stderr.endswith(
+        "Error: Invalid parameters:\n"
+        "  oto: unknown; did you mean otto?\n"
+        "  otto.training.epochs = -1: must be greater than or equal to 1\n"
+    )
+    assert "Traceback" not in completed.stderr
+
+
+def test_missing_raw_files_are_one_message(python: Run, tmp_path: Path) -> None:
+    completed = python(
+        "-m", *KEDRO, "-p", "prepare_otto", f"--params=raw_root={tmp_path}"
+    )
+    assert completed.returncode == 1
+    assert f"Error: No raw file {tmp_path}/otto/" in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "Warning" not in completed.stderr
+
+
+def test_an_unknown_pipeline_is_one_message(python: Run) -> None:
+    completed = python("-m", *KEDRO, "--pipelines=train_oto")
+    assert completed.returncode == 1
+    assert completed.stderr == (
+        "Error: --pipelines=train_oto: unknown; did you mean train_otto?\n"
+    )
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Any:
+    def callback(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.run, "callback", callback)
+    return CliRunner().invoke(cli.run)
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_a_mistake_is_found_behind_other_errors(
+    monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    error = DatasetError("cannot load")
+    setattr(error, link, UserError("clicks.csv:3: no number; mend it"))
+    result = fail(monkeypatch, error)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: clicks.csv:3: no number; mend it\n"
+
+
+def test_our_own_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ZeroDivisionError()
+    assert fail(monkeypatch, error).exception is error

@@ -1,0 +1,127 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tronrec import settings
+from tronrec.config import SystemConfigLoader
+from tronrec.errors import UserError
+from tronrec.params import DatasetParams, SamplingParams
+from tronrec.systems import DATASETS
+
+
+def load(conf: Path, env: str = "local", **runtime_params: Any) -> SystemConfigLoader:
+    return SystemConfigLoader(
+        str(conf), env=env, runtime_params=runtime_params, **settings.CONFIG_LOADER_ARGS
+    )
+
+
+def write_local(conf: Path, text: str) -> None:
+    (conf / "local/parameters.yml").write_text(text)
+
+
+def systems(project: Path) -> list[str]:
+    text = (project / "conf/base/parameters_systems.yml").read_text()
+    return list(yaml.safe_load(text)["systems"])
+
+
+@pytest.mark.parametrize("env", ["base", "local", "sample"])
+def test_every_environment_is_valid(conf: Path, env: str) -> None:
+    parameters = load(conf, env)["parameters"]
+    for dataset in DATASETS:
+        block = parameters[dataset]
+        assert DatasetParams.model_validate(block).model_dump(mode="json") == block
+
+
+def test_every_system_can_be_chosen(conf: Path, project: Path) -> None:
+    for system in systems(project):
+        chosen = {dataset: {"system": system} for dataset in DATASETS}
+        parameters = load(conf, **chosen)["parameters"]
+        assert {parameters[dataset]["system"] for dataset in DATASETS} == {system}
+
+
+def test_data_sets_are_split_as_in_the_paper(conf: Path) -> None:
+    parameters = load(conf)["parameters"]
+    rules = {
+        dataset: {
+            key: parameters[dataset]["splitting"][key]
+            for key in ("by", "session_time", "test_days", "from_midnight", "trim")
+        }
+        for dataset in DATASETS
+    }
+    assert rules == {
+        "diginetica": {
+            "by": "time",
+            "session_time": "first_click",
+            "test_days": 7,
+            "from_midnight": True,
+            "trim": False,
+        },
+        "yoochoose": {
+            "by": "time",
+            "session_time": "last_click",
+            "test_days": 1,
+            "from_midnight": False,
+            "trim": False,
+        },
+        "otto": {
+            "by": "files",
+            "session_time": "first_click",
+            "test_days": 7,
+            "from_midnight": False,
+            "trim": True,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "uniform"), [("tron_xl", 16_384), ("tron_l", 8_192)]
+)
+def test_tron_is_the_one_of_table_2(conf: Path, system: str, uniform: int) -> None:
+    chosen = {dataset: {"system": system} for dataset in DATASETS}
+    parameters = load(conf, **chosen)["parameters"]
+    blocks = [DatasetParams.model_validate(parameters[name]) for name in DATASETS]
+    assert [block.model.dropout for block in blocks] == [0.2, 0.05, 0.05]
+    assert [block.training.epochs for block in blocks] == [100, 10, 10]
+    expected = SamplingParams(uniform=uniform, in_batch=127, top_k=100)
+    assert [block.sampling for block in blocks] == [expected] * len(DATASETS)
+
+
+def test_an_environment_states_differences_only(conf: Path) -> None:
+    before = load(conf)["parameters"]["otto"]
+    write_local(conf, "otto: {training: {epochs: 3}}")
+    after = load(conf)["parameters"]["otto"]
+    assert after == before | {"training": before["training"] | {"epochs": 3}}
+
+
+def test_the_command_line_wins(conf: Path) -> None:
+    write_local(conf, "otto: {training: {epochs: 3, seed: 3}}")
+    training = load(conf, otto={"training": {"epochs": 4}})["parameters"]["otto"][
+        "training"
+    ]
+    assert (training["epochs"], training["seed"]) == (4, 3)
+
+
+def test_the_sample_writes_nothing_over_real_results(conf: Path) -> None:
+    assert load(conf)["globals"] == {"data_root": "data", "raw_root": "data/01_raw"}
+    assert load(conf, "sample")["globals"] == {
+        "data_root": "data/sample",
+        "raw_root": "data/sample/01_raw",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("otto: [", "parameters.yml"),
+        ("otto: {}\notto: {}", "duplicate key otto"),
+        ("otto: {system: '${nowhere}'}", "'nowhere' not found"),
+    ],
+)
+def test_unreadable_files_are_explained(conf: Path, text: str, reason: str) -> None:
+    write_local(conf, text)
+    with pytest.raises(
+        UserError, match=f"(?s)parameters .* cannot be read: .*{reason}"
+    ):
+        load(conf)["parameters"]

@@ -1,0 +1,80 @@
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+from tronrec.params import TrainingParams
+from tronrec.pipeline_registry import register_pipelines
+from tronrec.systems import DATASETS
+
+Run = Callable[..., CompletedProcess[str]]
+
+VERBS = ("prepare", "train", "evaluate", "simulate")
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> dict[str, Pipeline]:
+    return register_pipelines()
+
+
+@pytest.fixture(scope="module")
+def catalog(project: Path) -> DataCatalog:
+    bootstrap_project(project)
+    with KedroSession.create(
+        project,
+        env="sample",
+        runtime_params={"otto": {"training": {"epochs": 2}}},
+    ) as session:
+        return session.load_context().catalog
+
+
+def test_every_verb_exists_for_every_data_set(pipelines: dict[str, Pipeline]) -> None:
+    names = {f"{verb}_{dataset}" for verb in VERBS for dataset in DATASETS}
+    assert set(pipelines) == names | {"__default__"}
+    assert pipelines["__default__"] is pipelines["train_otto"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_verb_needs_what_can_be_had(
+    pipelines: dict[str, Pipeline], catalog: DataCatalog, dataset: str
+) -> None:
+    for verb in VERBS:
+        for name in pipelines[f"{verb}_{dataset}"].inputs():
+            assert name in catalog
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_prepare_starts_from_raw_files_alone(
+    pipelines: dict[str, Pipeline], dataset: str
+) -> None:
+    inputs = pipelines[f"prepare_{dataset}"].inputs()
+    assert {name for name in inputs if not name.startswith("params:")} == {
+        f"{dataset}.raw_log"
+    }
+
+
+def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:
+    training = catalog.load("params:otto.training")
+    assert isinstance(training, TrainingParams)
+    assert training.epochs == 2
+
+
+def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
+    code = (
+        "import json, sys\n"
+        "from tronrec.pipeline_registry import register_pipelines\n"
+        "register_pipelines()\n"
+        "print(json.dumps('torch' in sys.modules))"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    completed = python("-c", code)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert json.loads(completed.stdout) is False
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2

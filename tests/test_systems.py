@@ -1,0 +1,180 @@
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tronrec.errors import UserError
+from tronrec.params import DatasetParams
+from tronrec.systems import DATASETS, merge, resolve_parameters
+
+XL = {"systems": {"tron_xl": None}}
+DEFAULTS = DatasetParams().model_dump(mode="json")
+
+choices = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.fixed_dictionaries(
+            {},
+            optional={
+                "dropout": st.sampled_from([0.1, 0.2, 0.3]),
+                "window": st.integers(1, 9),
+            },
+        ),
+        "sampling": st.fixed_dictionaries(
+            {}, optional={"top_k": st.sampled_from([None, 7]), "uniform": st.just(99)}
+        ),
+        "training": st.none() | st.fixed_dictionaries({"epochs": st.integers(1, 9)}),
+    },
+)
+
+
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[Any, Any]:
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= leaves(value, (*path, key))
+        elif (*path, key) != ("training",):  # None there is an empty block
+            flat[*path, key] = value
+    return flat
+
+
+@settings(deadline=None)
+@given(system=choices, on_otto=choices, own=choices)
+def test_the_later_layer_wins(
+    system: dict[str, Any], on_otto: dict[str, Any], own: dict[str, Any]
+) -> None:
+    parameters = {
+        "systems": {"tron_xl": system | {"datasets": {"otto": on_otto}}},
+        "otto": own,
+    }
+    resolved = resolve_parameters(parameters)
+    expected = leaves(DEFAULTS) | leaves(system)
+    assert leaves(resolved["yoochoose"]) == expected
+    assert leaves(resolved["otto"]) == expected | leaves(on_otto) | leaves(own)
+
+
+@settings(deadline=None)
+@given(own=choices)
+def test_resolving_twice_changes_nothing(own: dict[str, Any]) -> None:
+    resolved = resolve_parameters(XL | {"otto": own})
+    assert resolve_parameters(resolved) == resolved
+
+
+def test_a_block_is_complete_without_being_written() -> None:
+    assert resolve_parameters(XL) == XL | dict.fromkeys(DATASETS, DEFAULTS)
+
+
+def test_null_is_a_value_where_it_may_be_one() -> None:
+    own = {"sampling": {"top_k": None}, "model": None}
+    block = resolve_parameters(XL | {"otto": own})["otto"]
+    assert block == merge(DEFAULTS, {"sampling": {"top_k": None}})
+
+
+def test_runtime_keys_pass() -> None:
+    assert resolve_parameters(XL | {"raw_root": "/clicks"})["raw_root"] == "/clicks"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"oto": {}}, "oto: unknown; did you mean otto?"),
+        (
+            {"seed": 1},
+            f"seed: unknown; known: {', '.join(DATASETS)}, systems, raw_root",
+        ),
+        (
+            {"otto": {"training": {"epochs": -1}}},
+            "otto.training.epochs = -1: must be greater than or equal to 1",
+        ),
+        (
+            {"otto": {"training": {"epohs": 1}}},
+            "otto.training.epohs: unknown parameter; did you mean epochs?",
+        ),
+        (
+            {"otto": {"loss": {"temperature": 1}}},
+            "otto.loss.temperature: unknown parameter; known: name",
+        ),
+        ({"otto": {"trainin": {}}}, "otto.trainin: unknown parameter; did you mean"),
+        (
+            {"otto": {"sampling": {"top_k": 9, "uniform": 2, "in_batch": 3}}},
+            "otto.sampling: top_k (9) exceeds uniform + in_batch (5); lower top_k",
+        ),
+        (
+            {"otto": {"model": 3}},
+            "otto.model = 3: must be a block of names and values",
+        ),
+        (
+            {"otto": {"evaluation": {"cutoffs": [20, "x"]}}},
+            "otto.evaluation.cutoffs.1 = 'x': must be a valid integer",
+        ),
+        (
+            {"otto": {"system": "bert"}},
+            "otto.system = bert: unknown; known: tron_xl",
+        ),
+        (
+            {"systems": {"tron_xl": {"modl": {}}}},
+            "systems.tron_xl.modl: unknown parameter; did you mean model?",
+        ),
+        (
+            {"systems": {"tron_xl": {"datasets": {"oto": {}}}}},
+            "systems.tron_xl.datasets.oto: unknown; did you mean otto?",
+        ),
+        (
+            {"systems": {"tron_xl": {"datasets": {"otto": {"loss": {"name": "x"}}}}}},
+            "systems.tron_xl.datasets.otto.loss.name = 'x': must be ",
+        ),
+        (
+            {"systems": {"tron_xl": None, "unused": {"model": {"window": 0}}}},
+            "systems.unused.model.window = 0: must be greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_problem_has_place_value_and_remedy(
+    parameters: dict[str, Any], problem: str
+) -> None:
+    expected = f"^Invalid parameters:\n  {re.escape(problem)}[^\n]*$"
+    with pytest.raises(UserError, match=expected):
+        resolve_parameters(XL | parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"otto": 3}, "otto = 3: must be a block"),
+        ({"systems": [1]}, "systems = [1]: must be a block"),
+        ({"systems": {"tron_xl": 3}}, "systems.tron_xl = 3: must be a block"),
+        (
+            {"systems": {"tron_xl": {"datasets": {"otto": 3}}}},
+            "systems.tron_xl.datasets.otto = 3: must be a block",
+        ),
+    ],
+)
+def test_a_block_is_a_block(parameters: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(problem)}"):
+        resolve_parameters(XL | parameters)
+
+
+def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
+    parameters = {
+        "oto": {},
+        "systems": {
+            "tron_xl": {
+                "model": {"window": 0},
+                "datasets": {"otto": {"model": {"dropout": 2}}},
+            }
+        },
+        "otto": {"model": {"layers": 0}},
+        "yoochoose": {"training": {"seed": "one"}},
+    }
+    with pytest.raises(UserError) as error:
+        resolve_parameters(parameters)
+    places = [line.split()[0] for line in str(error.value).splitlines()[1:]]
+    assert places == [
+        "oto:",
+        "systems.tron_xl.model.window",
+        "systems.tron_xl.datasets.otto.model.dropout",
+        "yoochoose.training.seed",
+        "otto.model.layers",
+    ]
