@@ -5,6 +5,7 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 KEDRO := $(BIN)/kedro
+VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(KEDRO) viz
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 
 # Kedro would report usage, and write an id into pyproject.toml.
@@ -29,13 +30,13 @@ lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/lint-imports --no-logo
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
-	$(KEDRO) viz run --env=sample
+	$(VIZ) run
 
 viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
-	$(KEDRO) viz build --env=sample --include-previews
+	$(VIZ) build --include-previews
 
 docs: $(VENV)/.docs  ## Build the documentation, to site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove everything that make has made
 	rm -rf $(VENV) build site data/sample

@@ -1,8 +1,10 @@
 import json
+import re
 import resource
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import get_type_hints
 
 import pytest
 from kedro.framework.session import KedroSession
@@ -58,6 +60,19 @@ def test_prepare_starts_from_raw_files_alone(
     assert {name for name in inputs if not name.startswith("params:")} == {
         f"{dataset}.raw_log"
     }
+
+
+def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> None:
+    """Kedro passes a parameter as a bare dict, quietly, where it cannot read a type."""
+    for node in pipelines["train_otto"].nodes + pipelines["simulate_otto"].nodes:
+        assert get_type_hints(node.func)
+
+
+def test_the_notebook_loads_what_exists(catalog: DataCatalog, project: Path) -> None:
+    notebook = (project / "notebooks/results.ipynb").read_text()
+    names = re.findall(r"catalog\.load\(\\?\"([^\\\"]+)", notebook)
+    assert names
+    assert [name for name in names if name not in catalog] == []
 
 
 def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:

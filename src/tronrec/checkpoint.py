@@ -1,16 +1,18 @@
-"""Tensors and facts in one file that is whole or absent, and runs no code when read."""
+"""Tensors and facts in one file that is whole or absent, and runs no code when read.
+
+torch is imported when a file is read or written, so that nodes can name the type.
+"""
 
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Self
 
 from tronrec.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FACTS = "tronrec"
 
@@ -19,10 +21,10 @@ FACTS = "tronrec"
 class Checkpoint:
     """Named tensors, and whatever JSON can say about them."""
 
-    tensors: dict[str, Tensor]
+    tensors: "dict[str, Tensor]"
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def part(self, name: str) -> dict[str, Tensor]:
+    def part(self, name: str) -> "dict[str, Tensor]":
         """Return the tensors whose names start with `name.`, without it."""
         prefix = f"{name}."
         return {
@@ -33,6 +35,8 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file beside `path`, then put it in its place."""
+        from safetensors.torch import save_file
+
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
         try:
@@ -44,12 +48,14 @@ class Checkpoint:
             aside.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path) -> "Checkpoint":
+    def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote, to the CPU.
 
         Raises:
             UserError: The file is not one of ours, or damaged.
         """
+        from safetensors import SafetensorError, safe_open
+
         try:
             with safe_open(path, "pt") as file:
                 facts = json.loads((file.metadata() or {})[FACTS])
@@ -62,6 +68,6 @@ class Checkpoint:
             ) from error
 
 
-def with_prefix(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_prefix(name: str, tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
     """Return the tensors under `name.`, as `Checkpoint.part` finds them."""
     return {f"{name}.{key}": tensor for key, tensor in tensors.items()}

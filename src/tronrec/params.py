@@ -34,7 +34,7 @@ class SplittingParams(Params):
     test_days: float = Field(7, gt=0)
     """Length of the test period, counted back from the newest session start."""
     from_midnight: bool = False
-    """Count back from 00:00 of the newest day instead of from the newest session start."""
+    """Count back from 00:00 of the newest day, not from the newest session start."""
     trim: bool = False
     """Cut a training session's clicks at the start of the test period."""
     validation_days: float = Field(1, ge=0)
@@ -86,7 +86,7 @@ class SamplingParams(Params):
             raise ValueError("no negatives: raise uniform or in_batch above 0")
         if self.top_k is not None and self.top_k > total:
             raise ValueError(
-                f"top_k ({self.top_k}) exceeds uniform + in_batch ({total}); lower top_k"
+                f"top_k ({self.top_k}) exceeds uniform + in_batch ({total}); lower it"
             )
         return self
 
@@ -99,17 +99,20 @@ class LossParams(Params):
 
 
 class TrainingParams(Params):
-    """The optimisation and its schedule."""
+    """The optimisation and its schedule.
+
+    The defaults are ours: a tenth of the paper's 100 epochs, with a falling rate.
+    """
 
     epochs: int = Field(10, ge=1)
     """Passes over the training sessions, at most."""
     batch_size: int = Field(128, ge=2)
     """Sessions of a step."""
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate of Adam."""
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(300, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine"] = "cosine"
     """After warm-up: hold the learning rate, or lower it to 0 at the last step."""
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better validation MRR@20; null: never."""

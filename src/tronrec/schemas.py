@@ -20,7 +20,7 @@ CLICKS = pl.Schema(
         TEST_FILE: pl.Boolean(),
     }
 )
-"""The canonical clicks table, sorted by session start, session, time (ties: file order)."""
+"""The clicks table, sorted by session start, session, time (ties: file order)."""
 
 INDEX = "item_index"
 COUNT = "count"

@@ -1,7 +1,10 @@
+import pytest
 import torch
+from kedro.io import DatasetError
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.datasets.checkpoint import CheckpointDataset
+from tronrec.errors import UserError
 
 
 def test_saves_loads_and_exists(tmp_path):
@@ -17,3 +20,9 @@ def test_saves_loads_and_exists(tmp_path):
 def test_a_missing_file_is_none_where_that_is_fine(tmp_path):
     path = str(tmp_path / "m.safetensors")
     assert CheckpointDataset(filepath=path, missing_ok=True).load() is None
+
+
+def test_a_missing_file_is_named_with_what_writes_it(tmp_path):
+    with pytest.raises(DatasetError, match="the train_\\* pipeline writes it") as error:
+        CheckpointDataset(filepath=str(tmp_path / "m.safetensors")).load()
+    assert isinstance(error.value.__cause__, UserError)

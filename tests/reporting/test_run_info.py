@@ -1,37 +1,14 @@
-import hashlib
 import json
 import platform
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
-from tronrec.data.packed import PackedSessions
 from tronrec.params import DatasetParams, TrainingParams
-from tronrec.reporting.run_info import describe_run, fingerprint, source_version
-
-
-def packed(items: list[int], offsets: list[int]) -> PackedSessions:
-    return PackedSessions(np.array(items, np.int32), np.array(offsets, np.int64))
-
-
-def test_fingerprint_is_the_checksum_of_the_bytes() -> None:
-    sessions = packed([1, 2, 3, 4], [0, 2, 4])
-    data = sessions.offsets.tobytes() + sessions.items.tobytes()
-    assert fingerprint(sessions) == hashlib.sha256(data).hexdigest()
-
-
-def test_fingerprint_sees_items_and_borders() -> None:
-    sessions = [
-        packed([1, 2, 3, 4, 5], [0, 2, 5]),
-        packed([1, 2, 3, 4, 5], [0, 3, 5]),
-        packed([1, 2, 3, 5, 4], [0, 2, 5]),
-        packed([], [0]),
-    ]
-    assert len({fingerprint(each) for each in sessions}) == len(sessions)
+from tronrec.reporting.run_info import describe_run, source_version
 
 
 @pytest.fixture

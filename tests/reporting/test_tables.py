@@ -13,11 +13,14 @@ from tronrec.reporting.tables import (
     summary,
 )
 
-STATISTICS = {
-    "train": {"sessions": 186_670, "events": 906_140, "items": 43_097},
-    "fit": {"sessions": 180_000, "events": 870_000, "items": 43_000},
-    "validation": {"sessions": 0, "events": 0, "items": 0},
-    "test": {"sessions": 15_963, "events": 76_821, "items": 21_000},
+FIRST, LAST = "2016-01-01T10:20:30.000+00:00", "2016-06-01T23:59:59.999+00:00"
+PERIOD = {"first": FIRST, "last": LAST}
+STATISTICS: dict[str, dict[str, object]] = {
+    "train": {"sessions": 186_670, "events": 906_140, "items": 43_097, **PERIOD},
+    "fit": {"sessions": 180_000, "events": 870_000, "items": 43_000, **PERIOD},
+    "validation": dict.fromkeys(("sessions", "events", "items"), 0)
+    | dict.fromkeys(PERIOD),
+    "test": {"sessions": 15_963, "events": 76_821, "items": 21_000, **PERIOD},
 }
 
 
@@ -64,10 +67,11 @@ def test_statistics_have_the_papers_rows_where_it_knows_the_data_set() -> None:
     both = rows(statistics_table(STATISTICS, "diginetica"))
 
     assert rows(ours) == both[:-2]
-    assert both[2] == ["training period", "186,670", "906,140", "43,097", "4.85"]
-    assert both[4] == ["of it held out", "0", "0", "0", ""]
-    assert both[-2] == ["training period, paper", "187k", "906k", "43k", ""]
-    assert both[-1] == ["test, paper", "18k", "87k", "", ""]
+    period = ["2016-01-01 10:20", "2016-06-01 23:59"]
+    assert both[2] == ["training period", "186,670", "906,140", "43,097", *period]
+    assert both[4] == ["of it held out", "0", "0", "0", "", ""]
+    assert both[-2] == ["training period, paper", "187k", "906k", "43k", "", ""]
+    assert both[-1] == ["test, paper", "18k", "87k", "", "", ""]
 
 
 def test_results_stand_beside_baselines_and_the_papers_system() -> None:

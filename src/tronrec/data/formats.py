@@ -46,6 +46,9 @@ class _Refused(ValueError):
     """Some line is not as it must be."""
 
 
+REFUSALS = (_Refused, pl.exceptions.PolarsError)
+
+
 def parse_block(format: Format, block: Block) -> pl.DataFrame:
     """Return the session, item, time and type of each event, in the order of the file.
 
@@ -56,7 +59,7 @@ def parse_block(format: Format, block: Block) -> pl.DataFrame:
         block = _skip_header(block)
     try:
         return _parse(format, block.data)
-    except (_Refused, pl.exceptions.PolarsError) as error:
+    except REFUSALS as error:
         raise _name_bad_line(format, block, error) from None
 
 
@@ -68,7 +71,7 @@ def _parse(format: Format, lines: bytes) -> pl.DataFrame:
     for text, is_true in holds.row(0, named=True).items():
         if not is_true:
             raise _Refused(text)
-    return events.cast({TIME: CLICKS[TIME]})
+    return events
 
 
 def _parse_otto(lines: bytes) -> pl.DataFrame:
@@ -78,14 +81,13 @@ def _parse_otto(lines: bytes) -> pl.DataFrame:
     )
     if sessions.height != count_lines(lines):
         raise _Refused("the line must not be blank")
-    time = pl.from_epoch("ts", "ms").dt.replace_time_zone("UTC")
     return (
         sessions.explode("events", empty_as_null=False, keep_nulls=True)
         .unnest("events")
         .select(
             pl.col("session").alias(SESSION),
             pl.col("aid").alias(ITEM),
-            time.alias(TIME),
+            pl.col("ts").cast(CLICKS[TIME]).alias(TIME),
             TYPE,
         )
     )
@@ -168,26 +170,26 @@ def _skip_header(block: Block) -> Block:
 
 def _name_bad_line(format: Format, block: Block, error: Exception) -> UserError:
     """Return the error that names the first line that is refused alone."""
-    lines = block.data.removesuffix(b"\n").split(b"\n")
-    first = block.line
+    lines, first = block.data.removesuffix(b"\n").split(b"\n"), block.line
     while len(lines) > 1:
-        half = lines[: len(lines) // 2]
-        try:
-            _parse(format, b"\n".join(half) + b"\n")
-        except (_Refused, pl.exceptions.PolarsError):
-            lines = half
+        half = len(lines) // 2
+        if _find_refusal(format, lines[:half]):
+            lines = lines[:half]
         else:
-            first += len(half)
-            lines = lines[len(half) :]
-    try:
-        _parse(format, lines[0] + b"\n")
-    except (_Refused, pl.exceptions.PolarsError) as its_own:
-        error = its_own
-    reason = str(error).partition("\n")[0]
+            lines, first = lines[half:], first + half
+    reason = str(_find_refusal(format, lines) or error).partition("\n")[0]
     return UserError(
         f"{block.path}:{first}: {reason}: {_shorten(lines[0])}; expected "
         f"{EXPECTED[format]}. Correct or delete the line."
     )
+
+
+def _find_refusal(format: Format, lines: list[bytes]) -> Exception | None:
+    try:
+        _parse(format, b"\n".join(lines) + b"\n")
+    except REFUSALS as error:
+        return error
+    return None
 
 
 def _shorten(line: bytes) -> str:

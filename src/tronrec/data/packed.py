@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from tronrec.errors import UserError
 from tronrec.schemas import INDEX, ITEM, SESSION
@@ -24,6 +24,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "items": np.dtype(np.int32),
     "offsets": np.dtype(np.int64),
 }
+CODES = {"items": "I32", "offsets": "I64"}
+"""The same in a safetensors file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +92,11 @@ class PackedSessions:
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in DTYPES}
         try:
-            save_file(arrays, aside)
-            with aside.open("rb") as file:
+            with aside.open(
+                "wb"
+            ) as file:  # readable to others, as `save_file`'s is not
+                file.write(save(arrays))
+                file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
         finally:
@@ -112,6 +117,8 @@ class PackedSessions:
             header = json.loads(data[8:begin].tobytes())
             arrays = {}
             for name, dtype in DTYPES.items():
+                if header[name]["dtype"] != CODES[name]:
+                    raise ValueError(f"{name} are {header[name]['dtype']}")
                 first, last = header[name]["data_offsets"]
                 arrays[name] = data[begin + first : begin + last].view(dtype)
             return cls(**arrays)

@@ -26,7 +26,7 @@ PACKINGS = ("", ".gz", ".zst")
 
 @dataclass(frozen=True)
 class RawLog:
-    """The raw files of a click log: `train`, and `test` where the publisher gives one."""
+    """The raw files of a click log; `test` only where the publisher gives one."""
 
     format: Format
     train: Path

@@ -1,15 +1,15 @@
 """Checkpoints and models as catalog entries."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kedro.io import AbstractDataset
 
-if TYPE_CHECKING:
-    from tronrec.checkpoint import Checkpoint
+from tronrec.checkpoint import Checkpoint
+from tronrec.errors import UserError
 
 
-class CheckpointDataset(AbstractDataset["Checkpoint", "Checkpoint | None"]):
+class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
     """Tensors and facts in a safetensors file that is replaced in one move."""
 
     def __init__(
@@ -30,15 +30,17 @@ class CheckpointDataset(AbstractDataset["Checkpoint", "Checkpoint | None"]):
         self._missing_ok = missing_ok
         self.metadata = metadata
 
-    def load(self) -> "Checkpoint | None":
+    def load(self) -> Checkpoint | None:
         """Read the file, or return None where that is fine."""
-        from tronrec.checkpoint import Checkpoint
-
         if self._missing_ok and not self._filepath.exists():
             return None
+        if not self._filepath.exists():
+            raise UserError(
+                f"{self._filepath}: no such file; the train_* pipeline writes it"
+            )
         return Checkpoint.load(self._filepath)
 
-    def save(self, data: "Checkpoint") -> None:
+    def save(self, data: Checkpoint) -> None:
         """Write the file whole."""
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
         data.save(self._filepath)

@@ -128,4 +128,5 @@ class Catalogue:
             self.coarse.dtype
         ).min  # while there are fewer than `depth`
         score = torch.where(last.isneginf(), lowest, score - self.unit * score.abs())
-        return score.clamp(min=lowest)
+        reach: Tensor = score.clamp(min=lowest)
+        return reach

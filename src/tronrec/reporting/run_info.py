@@ -1,6 +1,5 @@
 """The record of a run: which code, data and parameters gave these numbers."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -12,17 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from tronrec.data.packed import PackedSessions
 from tronrec.params import DatasetParams
 
 PACKAGES = ("tronrec", "torch", "polars", "numpy", "kedro")
-
-
-def fingerprint(sessions: PackedSessions) -> str:
-    """Return the SHA-256 of the sessions' bytes: equal only for equal data."""
-    digest = hashlib.sha256(sessions.offsets.data)
-    digest.update(sessions.items.data)
-    return digest.hexdigest()
 
 
 def source_version(file: Path = Path(__file__)) -> dict[str, Any] | None:
@@ -49,7 +40,7 @@ def _git(file: Path, *arguments: str) -> str:
 def describe_run(
     dataset: str,
     params: DatasetParams,
-    fingerprints: Mapping[str, str],
+    checksums: Mapping[str, str],
     metrics: Mapping[str, Any],
     history: pl.DataFrame,
 ) -> dict[str, Any]:
@@ -58,7 +49,7 @@ def describe_run(
     Args:
         dataset: Name of the data set.
         params: Every parameter of the run; a block that was left unset is left out.
-        fingerprints: Part of the data set -> `fingerprint` of its sessions.
+        checksums: Part of the data set -> fingerprint of its packed sessions.
         metrics: The measurement on the test set.
         history: One row an epoch.
     """
@@ -66,7 +57,7 @@ def describe_run(
         "dataset": dataset,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": params.model_dump(mode="json", include=params.model_fields_set),
-        "data": dict(fingerprints),
+        "data": dict(checksums),
         "metrics": dict(metrics),
         "durations": {
             "epochs": history.height,

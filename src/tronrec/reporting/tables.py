@@ -27,16 +27,23 @@ def markdown_table(
 
 def statistics_table(statistics: Mapping[str, Mapping[str, Any]], dataset: str) -> str:
     """Return Table 1 for a run; the paper's rows follow where it knows the data set."""
-    rows = []
-    for part, label in PARTS.items():
-        counts = statistics[part]
-        sessions, events = counts["sessions"], counts["events"]
-        mean = f"{events / sessions:.2f}" if sessions else ""
-        sizes = [f"{count:,}" for count in (sessions, events, counts["items"])]
-        rows.append([label, *sizes, mean])
+    rows = [
+        [label, *_sizes(statistics[part]), *_period(statistics[part])]
+        for part, label in PARTS.items()
+    ]
     paper: dict[str, Counts] = TABLE_1.get(dataset, {})
-    rows += [[f"{PARTS[part]}, paper", *sizes, ""] for part, sizes in paper.items()]
-    return markdown_table(["", "sessions", "events", "items", "events a session"], rows)
+    rows += [[f"{PARTS[part]}, paper", *sizes, "", ""] for part, sizes in paper.items()]
+    header = ["", "sessions", "events", "items", "first click", "last click"]
+    return markdown_table(header, rows)
+
+
+def _sizes(counts: Mapping[str, Any]) -> list[str]:
+    return [f"{counts[name]:,}" for name in ("sessions", "events", "items")]
+
+
+def _period(counts: Mapping[str, Any]) -> list[str]:
+    """Return first and last click to the minute; a part without clicks has none."""
+    return [(counts[name] or "")[:16].replace("T", " ") for name in ("first", "last")]
 
 
 def result_table(metrics: Mapping[str, Any], dataset: str) -> str:

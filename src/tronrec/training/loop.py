@@ -202,7 +202,7 @@ class Trainer:
         return {f"validation_{name}": found[name] for name in names}
 
     def checkpoint(self) -> Checkpoint:
-        """Return all that `resume` needs; it shares memory, so save it before going on."""
+        """Return all that `resume` needs; it shares memory: save it before going on."""
         optimizer = {
             f"{index}.{name}": tensor
             for index, state in self.dense.state_dict()["state"].items()

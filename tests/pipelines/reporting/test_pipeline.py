@@ -17,6 +17,7 @@ from tronrec.pipelines.reporting import create_pipeline
 CONF = Path(__file__).parents[3] / "conf"
 
 COUNTS = {"sessions": 1, "events": 3, "items": 4}
+PERIOD = {"first": "2026-01-01T00:00", "last": "2026-01-02T00:00"}
 
 
 def catalog(folder: Path, *environments: str) -> DataCatalog:
@@ -44,7 +45,9 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
                 "validation_mrr@20": [0.1, 0.2],
             }
         ),
-        "statistics": dict.fromkeys(("train", "fit", "validation", "test"), COUNTS),
+        "statistics": dict.fromkeys(
+            ("train", "fit", "validation", "test"), COUNTS | PERIOD
+        ),
         "fit_sessions": sessions,
         "validation_sessions": sessions,
         "test_sessions": sessions,
@@ -74,8 +77,15 @@ def test_reports_are_written_where_the_catalog_says(
     assert (folder / "statistics.md").read_text("utf-8") in summary
     run = json.loads((folder / "run.json").read_text("utf-8"))
     assert run["dataset"] == "otto"
-    assert run["parameters"]["training"]["learning_rate"] == 5e-4
-    assert run["data"].keys() == {"fit", "validation", "test"}
+    assert run["parameters"]["training"] == DatasetParams().training.model_dump()
+    assert set(run["data"]) == {"fit", "validation", "test"}
+
+
+def test_a_run_from_any_stage_before_the_report_has_all_it_needs(
+    pipeline: Pipeline,
+) -> None:
+    measured_again = pipeline.from_inputs("otto.metrics")
+    assert "otto.run_parameters" not in measured_again.inputs()
 
 
 def test_the_sample_is_not_compared_with_the_paper(

@@ -1,19 +1,17 @@
 """The nodes of evaluation; torch is imported when one of them runs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.params import EvaluationParams
 from tronrec.schemas import COUNT
 
-if TYPE_CHECKING:
-    from tronrec.checkpoint import Checkpoint
-
 
 def evaluate_model(
-    model: "Checkpoint", test: PackedSessions, params: EvaluationParams, device: str
+    model: Checkpoint, test: PackedSessions, params: EvaluationParams, device: str
 ) -> dict[str, Any]:
     """Return the metrics of the model over all events of the test sessions."""
     from tronrec.evaluation.metrics import measure

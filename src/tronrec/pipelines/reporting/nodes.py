@@ -20,7 +20,7 @@ from tronrec.reporting import figures, run_info, tables
 
 
 def collect_parameters(  # noqa: PLR0913, PLR0917 - typed blocks come one by one
-    system: str,
+    metrics: dict[str, Any],
     device: Literal["auto", "cpu", "cuda"],
     filtering: FilteringParams,
     splitting: SplittingParams,
@@ -30,9 +30,13 @@ def collect_parameters(  # noqa: PLR0913, PLR0917 - typed blocks come one by one
     training: TrainingParams,
     evaluation: EvaluationParams,
 ) -> DatasetParams:
-    """Return all parameters that a run depends on."""
+    """Return all parameters that a run depends on.
+
+    The system is the one that was measured. So this node follows the measurement, and a
+    run that starts in the middle of the path includes it.
+    """
     return DatasetParams(
-        system=system,
+        system=metrics["system"],
         device=device,
         filtering=filtering,
         splitting=splitting,
@@ -42,14 +46,6 @@ def collect_parameters(  # noqa: PLR0913, PLR0917 - typed blocks come one by one
         training=training,
         evaluation=evaluation,
     )
-
-
-def fingerprint_sessions(
-    fit: PackedSessions, validation: PackedSessions, test: PackedSessions
-) -> dict[str, str]:
-    """Return the checksums of the sessions of training, choice and test."""
-    parts = {"fit": fit, "validation": validation, "test": test}
-    return {part: run_info.fingerprint(sessions) for part, sessions in parts.items()}
 
 
 def plot_recall(dataset: str, system: str, history: pl.DataFrame) -> go.Figure:
@@ -73,12 +69,16 @@ def write_summary(
     return tables.summary(dataset, params, metrics, history, statistics_table)
 
 
-def record_run(
+def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     dataset: str,
     params: DatasetParams,
-    fingerprints: dict[str, str],
     metrics: dict[str, Any],
     history: pl.DataFrame,
+    fit: PackedSessions,
+    validation: PackedSessions,
+    test: PackedSessions,
 ) -> dict[str, Any]:
     """Return the record that ties the numbers to code, data and parameters."""
-    return run_info.describe_run(dataset, params, fingerprints, metrics, history)
+    parts = {"fit": fit, "validation": validation, "test": test}
+    checksums = {part: sessions.fingerprint() for part, sessions in parts.items()}
+    return run_info.describe_run(dataset, params, checksums, metrics, history)

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.collect_parameters,
                 inputs=[
-                    "params:system",
+                    "metrics",
                     "params:device",
                     "params:filtering",
                     "params:splitting",
@@ -24,12 +24,6 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="run_parameters",
                 name="collect_parameters",
-            ),
-            Node(
-                nodes.fingerprint_sessions,
-                inputs=["fit_sessions", "validation_sessions", "test_sessions"],
-                outputs="session_fingerprints",
-                name="fingerprint_sessions",
             ),
             Node(
                 nodes.plot_recall,
@@ -60,9 +54,11 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "dataset_name",
                     "run_parameters",
-                    "session_fingerprints",
                     "metrics",
                     "history",
+                    "fit_sessions",
+                    "validation_sessions",
+                    "test_sessions",
                 ],
                 outputs="run",
                 name="record_run",

@@ -1,10 +1,10 @@
 """The nodes of training; torch is imported when one of them runs."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     LossParams,
@@ -14,9 +14,6 @@ from tronrec.params import (
     TrainingParams,
 )
 from tronrec.schemas import ITEM
-
-if TYPE_CHECKING:
-    from tronrec.checkpoint import Checkpoint
 
 
 def collect_system(
@@ -34,9 +31,9 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     fit: PackedSessions,
     validation: PackedSessions,
     items: pl.DataFrame,
-    last_checkpoint: "Checkpoint | None",
+    last_checkpoint: Checkpoint | None,
     device: str,
-) -> "Iterator[tuple[pl.DataFrame, Checkpoint]]":
+) -> Iterator[tuple[pl.DataFrame, Checkpoint]]:
     """Yield the history and a checkpoint after every epoch, each saved as it comes."""
     from tronrec.precision import choose_device
     from tronrec.training import loop
@@ -50,8 +47,8 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
 
 
 def select_model(
-    system: SystemParams, checkpoint: "Checkpoint", items: pl.DataFrame
-) -> "Checkpoint":
+    system: SystemParams, checkpoint: Checkpoint, items: pl.DataFrame
+) -> Checkpoint:
     """Return the weights of the best epoch with the item index, ready to be served."""
     import torch
 

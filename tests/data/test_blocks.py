@@ -1,0 +1,120 @@
+"""Blocks of lines: complete, numbered, and an error for whatever is damaged."""
+
+import gzip
+import tempfile
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tronrec.data import blocks
+from tronrec.data.blocks import Block, count_lines, read_blocks
+from tronrec.errors import UserError
+
+TEXT = b"".join(b"line %d\n" % number for number in range(500))
+
+PACK = {
+    "plain": lambda data: data,
+    "gzip": gzip.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+    "zstd stream": lambda data: (
+        (packer := zstandard.ZstdCompressor().compressobj()).compress(data)
+        + packer.flush()
+    ),
+}
+packings = st.sampled_from(list(PACK))
+
+
+def read(data: bytes, block_bytes: int = 1 << 20) -> list[Block]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.csv"
+        path.write_bytes(data)
+        return list(read_blocks(path, block_bytes))
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    lines=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b" "))),
+    closed=st.booleans(),
+    packing=packings,
+    block_bytes=st.integers(1, 64),
+)
+def test_blocks_are_the_file_in_whole_lines(
+    lines: list[bytes], closed: bool, packing: str, block_bytes: int
+) -> None:
+    data = b"\n".join(lines) + b"\n" * (closed and bool(lines))
+    assume(
+        packing != "plain" or not data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+    )
+    found = read(PACK[packing](data), block_bytes)
+    assert b"".join(block.data for block in found) == data
+    assert all(block.data.endswith(b"\n") for block in found[:-1])
+    begin = 0
+    for block in found:
+        assert block.line == 1 + data[:begin].count(b"\n")
+        begin += len(block.data)
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_blocks_are_small(packing: str) -> None:
+    found = read(PACK[packing](TEXT), 100)
+    assert max(len(block.data) for block in found) <= 100
+    assert len(found) > len(TEXT) / 100
+
+
+def test_a_block_holds_at_least_one_line() -> None:
+    assert [block.data for block in read(b"long\nlonger\n", 2)] == [
+        b"long\n",
+        b"longer\n",
+    ]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    packing=st.sampled_from(["gzip", "zstd", "zstd stream"]),
+    cut=st.integers(0, len(TEXT)),
+    block_bytes=st.sampled_from([1, 7, 1 << 20]),
+)
+def test_packed_streams_follow_one_another(
+    packing: str, cut: int, block_bytes: int
+) -> None:
+    data = PACK[packing](TEXT[:cut]) + PACK[packing](TEXT[cut:])
+    assert b"".join(block.data for block in read(data, block_bytes)) == TEXT
+
+
+@settings(deadline=None, max_examples=60)
+@given(packing=st.sampled_from(["gzip", "zstd", "zstd stream"]), data=st.data())
+def test_a_packed_file_that_is_cut_off_is_an_error(
+    packing: str, data: st.DataObject
+) -> None:
+    packed = PACK[packing](TEXT)
+    size = data.draw(st.integers(4, len(packed) - 1))
+    with pytest.raises(UserError, match=r"log\.csv: damaged \(its end is missing\)"):
+        read(packed[:size])
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+@pytest.mark.parametrize("tail", [b"garbage", b"\x1f\x8bgarbage"])
+def test_a_damaged_file_is_an_error(packing: str, tail: bytes) -> None:
+    with pytest.raises(UserError, match="damaged"):
+        read(PACK[packing](TEXT) + tail)
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.csv: cannot be read \(No such file"):
+        list(read_blocks(tmp_path / "gone.csv"))
+
+
+def test_a_file_without_line_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "LONGEST_LINE", 1000)
+    with pytest.raises(UserError, match=r"log\.csv:2: no line end in .* bytes"):
+        read(b"a line\n" + b"[" * 5000, 100)
+
+
+@pytest.mark.parametrize(
+    ("data", "count"), [(b"", 0), (b"\n", 1), (b"a", 1), (b"a\n", 1), (b"a\nb", 2)]
+)
+def test_count_lines(data: bytes, count: int) -> None:
+    assert count_lines(data) == count

@@ -1,0 +1,218 @@
+"""Lines of each publisher: right values, and no fault that passes in silence."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tronrec.data.blocks import Block
+from tronrec.data.formats import parse_block
+from tronrec.data.raw import Format
+from tronrec.errors import UserError
+
+GOOD: dict[Format, str] = {
+    "diginetica": "7;NA;81766;526309;2016-05-09",
+    "yoochoose": "7,2014-04-07T10:51:09.277Z,214536502,0",
+    "otto": '{"session":7,"events":[{"aid":5,"ts":1661200010000,"type":"clicks"}]}',
+}
+LINE = 12
+
+
+def parse(format: Format, *lines: str | bytes) -> list[tuple]:
+    data = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
+    return parse_block(format, Block(Path("raw.log"), LINE, data)).rows()
+
+
+def moment(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def otto(events: str, session: str = "7") -> str:
+    return f'{{"session":{session},"events":[{events}]}}'
+
+
+def event(aid: str = "5", ts: str = "1661200010000", type: str = '"clicks"') -> str:
+    return f'{{"aid":{aid},"ts":{ts},"type":{type}}}'
+
+
+def test_diginetica() -> None:
+    assert parse("diginetica", GOOD["diginetica"], "0;12;5;0;2016-02-29\r", "") == [
+        (7, 81766, moment(2016, 5, 9, 0, 8, 46, 309_000), "clicks"),
+        (0, 5, moment(2016, 2, 29), "clicks"),
+    ]
+
+
+def test_yoochoose() -> None:
+    lines = (
+        GOOD["yoochoose"],
+        "8,2014-12-31T23:59:59.999Z,5,S",
+        "9,2014-01-01T00:00:00Z,1,0",
+    )
+    assert parse("yoochoose", *lines) == [
+        (7, 214536502, moment(2014, 4, 7, 10, 51, 9, 277_000), "clicks"),
+        (8, 5, moment(2014, 12, 31, 23, 59, 59, 999_000), "clicks"),
+        (9, 1, moment(2014, 1, 1), "clicks"),
+    ]
+
+
+def test_otto() -> None:
+    events = ",".join(
+        [event(), event("6", "1661200010001", '"carts"'), event(type='"orders"')]
+    )
+    lines = (
+        otto(events),
+        otto(""),
+        '{"events": [ ], "more": {}, "session": 8}',
+        GOOD["otto"],
+    )
+    moments = moment(2022, 8, 22, 20, 26, 50), moment(2022, 8, 22, 20, 26, 50, 1000)
+    assert parse("otto", *lines, "") == [
+        (7, 5, moments[0], "clicks"),
+        (7, 6, moments[1], "carts"),
+        (7, 5, moments[0], "orders"),
+        (7, 5, moments[0], "clicks"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "session_id;user_id;item_id;timeframe;eventdate",
+        "sessionId;userId;itemId;timeframe;eventdate\r",
+    ],
+)
+def test_diginetica_headers(header: str) -> None:
+    data = f"{header}\n{GOOD['diginetica']}\n".encode()
+    assert parse_block("diginetica", Block(Path("raw.log"), 1, data)).height == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        GOOD["diginetica"],
+        "session_id,user_id,item_id,timeframe,eventdate",
+        "session_id;item_id;user_id;timeframe;eventdate",
+        "session_id;user_id;item_id;timeframe",
+    ],
+)
+def test_wrong_headers(header: str) -> None:
+    block = Block(Path("raw.log"), 1, f"{header}\n{GOOD['diginetica']}\n".encode())
+    with pytest.raises(
+        UserError, match=r"raw\.log:1: wrong header .*expected session_id;"
+    ):
+        parse_block("diginetica", block)
+
+
+BAD_NUMBERS = ["", "-1", "12abc", "1.5", "1.0", "1e3", "true", "null", "NA", "99" * 10]
+BAD_NUMBERS += ['"5"', "0x1", "1_000"]
+
+BAD: dict[Format, list[str | bytes]] = {
+    "diginetica": [
+        *(f"{number};NA;5;0;2016-05-09" for number in BAD_NUMBERS),
+        *(f"7;NA;{number};0;2016-05-09" for number in BAD_NUMBERS),
+        *(f"7;NA;5;{number};2016-05-09" for number in BAD_NUMBERS if number != "-1"),
+        *(f"7;NA;5;0;{day}" for day in ("", "2016-05-0", "2016-02-30", "2016-5-9")),
+        *(
+            f"7;NA;5;0;{day}"
+            for day in ("09.05.2016", "1970-01-01", "2100-01-01", "NA")
+        ),
+        "7;NA;5;0",
+        "7;NA;5;0;2016-05-09;1",
+        "7;NA;57;NA;5;0;2016-05-09",
+        "7,NA,5,0,2016-05-09",
+        "",
+        "\r",
+        b"7;\xff;5;0;2016-05-09",
+        b"\x00",
+    ],
+    "yoochoose": [
+        *(f"{number},2014-04-07T10:51:09.277Z,5,0" for number in BAD_NUMBERS),
+        *(f"7,2014-04-07T10:51:09.277Z,{number},0" for number in BAD_NUMBERS),
+        "7,2014-04-07T10:51:09.277,5,0",
+        "7,2014-04-07T10:51:09.277+02:00,5,0",
+        "7,2014-04-07 10:51:09.277Z,5,0",
+        "7,2014-02-30T10:51:09.277Z,5,0",
+        "7,1989-12-31T23:59:59.999Z,5,0",
+        "7,2100-01-01T00:00:00.000Z,5,0",
+        "7,1396867869277,5,0",
+        "7,,5,0",
+        "7,2014-04-07T10:51:09.277Z,5",
+        "7,2014-04-07T10:51:09.277Z,5,",
+        "7,2014-04-07T10:51:09.277Z",
+        "7,2014-04-07T10:51:09.277Z,5,0,1",
+        "7;2014-04-07T10:51:09.277Z;5;0",
+        "session,time,item,category",
+        "",
+        b"7,2014-04-07T10:51:09.277Z,5,\xff",
+    ],
+    "otto": [
+        *(otto(event(), number) for number in BAD_NUMBERS),
+        *(otto(event(aid=number)) for number in BAD_NUMBERS),
+        *(otto(event(ts=number)) for number in BAD_NUMBERS),
+        *(otto(f"{event()},{event(aid=number)},{event()}") for number in BAD_NUMBERS),
+        *(
+            otto(event(type=word))
+            for word in ('"views"', '""', "null", "5", "[]", "{}")
+        ),
+        otto(event(ts="1661200010")),  # seconds
+        otto(event(ts="631151999999")),
+        otto(event(ts="4102444800000")),
+        *(otto(item) for item in ("null", "{}", "5", "[]", f"[{event()}]", '"a"')),
+        *(otto(f"{event()},{item}") for item in ("null", "{}", "5", "[]", '"a"', "")),
+        otto(event().replace("aid", "item")),
+        otto(event().replace("ts", "time")),
+        otto(event().replace("type", "kind")),
+        GOOD["otto"].replace("session", "id"),
+        GOOD["otto"].replace("events", "clicks"),
+        '{"session":7}',
+        '{"session":7,"events":null}',
+        f'{{"session":7,"events":{event()}}}',
+        '{"session":7,"events":"[]"}',
+        "{}",
+        "[]",
+        "null",
+        "5",
+        "",
+        " ",
+        GOOD["otto"][:-1],
+        GOOD["otto"][:40],
+        GOOD["otto"][:40] + GOOD["otto"],
+        GOOD["otto"] + ",",
+        GOOD["otto"] * 2,
+        GOOD["diginetica"],
+        GOOD["otto"].encode().replace(b"clicks", b"\xff"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("format", "line"), [(format, line) for format in BAD for line in BAD[format]]
+)
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (3, 5), (5, 0), (0, 2)])
+def test_a_bad_line_is_named(
+    format: Format, line: str | bytes, before: int, after: int
+) -> None:
+    good = [GOOD[format]]
+    with pytest.raises(UserError) as caught:
+        parse(format, *good * before, line, *good * after, "")
+    shown = line if isinstance(line, str) else line.decode("utf-8", "backslashreplace")
+    message = str(caught.value)
+    assert message.startswith(f"raw.log:{LINE + before}: ")
+    assert f": {shown[:200]!r}; expected " in message
+    assert "\n" not in message
+
+
+def test_the_first_of_several_bad_lines_is_named() -> None:
+    lines = [GOOD["yoochoose"]] * 40
+    lines[17] = lines[23] = "12abc"
+    with pytest.raises(UserError, match=rf"raw\.log:{LINE + 17}: "):
+        parse("yoochoose", *lines)
+
+
+def test_a_long_line_is_shortened() -> None:
+    with pytest.raises(UserError) as caught:
+        parse("otto", GOOD["otto"][:-1] + " " * 10_000)
+    assert len(str(caught.value)) < 600
+    assert re.search(r"raw\.log:12: .*Correct or delete the line\.$", str(caught.value))

@@ -1,0 +1,42 @@
+"""The counts of Diginetica, as an independent implementation confirmed them.
+
+`TRONREC_DATA` names a folder with the raw files in `diginetica/`; none is kept here.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tronrec.data.filtering import filter_clicks
+from tronrec.data.ingest import scan_events, sort_clicks
+from tronrec.data.raw import find_raw_log
+from tronrec.data.splitting import split_clicks
+from tronrec.data.statistics import describe
+from tronrec.params import FilteringParams, SplittingParams
+
+FOLDER = os.environ.get("TRONREC_DATA")
+
+
+@pytest.mark.skipif(not FOLDER, reason="TRONREC_DATA names no folder of raw files")
+@pytest.mark.parametrize(
+    ("support", "train", "test"),
+    [
+        (5, (185_979, 901_695, 41_969), (15_900, 76_395)),
+        (1, (186_670, 906_140, 43_097), (15_963, 76_821)),
+    ],
+)
+def test_diginetica(
+    support: int, train: tuple[int, int, int], test: tuple[int, int]
+) -> None:
+    log = find_raw_log("diginetica", Path(FOLDER or "") / "diginetica")
+    clicks = sort_clicks(scan_events(log)).collect().lazy()
+    filtered = filter_clicks(clicks, FilteringParams(min_item_support=support))
+    found = [
+        describe(part)
+        for part in split_clicks(
+            filtered, SplittingParams(from_midnight=True), min_session_length=2
+        )
+    ]
+    assert tuple(found[0][name] for name in ("sessions", "events", "items")) == train
+    assert tuple(found[1][name] for name in ("sessions", "events")) == test

@@ -1,0 +1,152 @@
+"""The split against the oracle of `reference.splitting`, and what it must never do."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import splitting as expected
+from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, sessions_of, table
+from tronrec.data.splitting import hold_out_validation, split_clicks
+from tronrec.errors import UserError
+from tronrec.params import SplittingParams
+
+DAYS = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 4.0])
+
+PARAMS = st.builds(
+    SplittingParams,
+    by=st.sampled_from(["time", "files"]),
+    session_time=st.sampled_from(["first_click", "last_click"]),
+    test_days=DAYS,
+    from_midnight=st.booleans(),
+    trim=st.booleans(),
+    validation_days=DAYS | st.just(0.0),
+)
+LOGS = logs(two_files=True).map(in_order)
+SHORTEST = st.integers(2, 3)
+RULES = {
+    "split": (split_clicks, expected.split_clicks),
+    "hold_out": (hold_out_validation, expected.hold_out_validation),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(deadline=None, max_examples=150)
+@given(log=LOGS, params=PARAMS, shortest=SHORTEST)
+def test_parts_are_the_oracles(
+    rule: str, log: Log, params: SplittingParams, shortest: int
+) -> None:
+    divide, oracle = RULES[rule]
+    early, late = oracle(log, params, shortest)
+    none_wanted = rule == "hold_out" and params.validation_days == 0
+    if none_wanted or (early and late):
+        found = divide(table(log), params, min_session_length=shortest)
+        assert [rows(part) for part in found] == [early, late]
+    else:
+        with pytest.raises(UserError, match="splitting"):
+            divide(table(log), params, min_session_length=shortest)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(deadline=None, max_examples=150)
+@given(log=LOGS, params=PARAMS, shortest=SHORTEST)
+def test_nothing_leaks(
+    rule: str, log: Log, params: SplittingParams, shortest: int
+) -> None:
+    divide, _ = RULES[rule]
+    by_files = (
+        rule == "split" and params.by == "files" and any(c.test_file for c in log)
+    )
+    try:
+        parts = divide(table(log), params, min_session_length=shortest)
+    except UserError:
+        return
+    early, late = map(rows, parts)
+    if not late:
+        return
+    assert not {c.session for c in early} & {c.session for c in late}
+    assert {c.item for c in late} <= {c.item for c in early}
+    for part in (early, late):
+        assert min(Counter(click.session for click in part).values()) >= shortest
+    if by_files:
+        assert {c.test_file for c in early} == {False}
+        assert {c.test_file for c in late} == {True}
+    else:
+        whole, position = sessions_of(log), 0 if params.session_time[0] == "f" else -1
+        times = [
+            [whole[click.session][position].time for click in part]
+            for part in (early, late)
+        ]
+        assert max(times[0]) < min(times[1])
+        if params.trim and params.session_time == "first_click":
+            assert max(click.time for click in early) < min(times[1])
+
+
+def clicks_at(*sessions: tuple[int, datetime, datetime]) -> Log:
+    """Each session clicks item 1 at both moments."""
+    return [Click(s, 1, time) for s, *times in sessions for time in times]
+
+
+def days(number: float) -> timedelta:
+    return timedelta(days=number)
+
+
+NOON = EPOCH + timedelta(hours=12)
+STRADDLING = clicks_at(
+    (1, NOON, NOON + days(1)),
+    (2, NOON + days(1), NOON + days(4)),
+    (3, NOON + days(2.5), NOON + days(2.6)),
+    (4, NOON + days(3), NOON + days(3.1)),
+)
+
+
+@pytest.mark.parametrize(
+    ("params", "train", "test"),
+    [
+        ({"test_days": 0.25}, {1, 2, 3}, {4}),
+        ({"test_days": 0.25, "from_midnight": True}, {1, 2}, {3, 4}),
+        ({"test_days": 0.25, "session_time": "last_click"}, {1, 3}, {2, 4}),
+        ({"test_days": 0.25, "trim": True}, {1, 3}, {4}),
+        ({"test_days": 1}, {1, 2}, {3, 4}),
+        ({"test_days": 2}, {1}, {2, 3, 4}),  # session 2 begins when the period begins
+    ],
+)
+def test_the_rules_by_example(
+    params: dict[str, object], train: set[int], test: set[int]
+) -> None:
+    parts = split_clicks(
+        table(STRADDLING), SplittingParams(**params), min_session_length=2
+    )
+    assert [{click.session for click in rows(part)} for part in parts] == [train, test]
+
+
+def test_without_validation_days_all_is_fitted() -> None:
+    params = SplittingParams(validation_days=0)
+    fit, validation = hold_out_validation(
+        table(STRADDLING), params, min_session_length=2
+    )
+    assert rows(fit) == STRADDLING
+    assert rows(validation) == []
+
+
+def test_too_short_a_log_says_what_to_change() -> None:
+    params = SplittingParams(test_days=7)
+    with pytest.raises(
+        UserError,
+        match=r"No session has 2 clicks before 2022-07-28 12:00 UTC; change "
+        r"splitting\.test_days \(7\); sessions begin from 2022-08-01 12:00 to "
+        r"2022-08-04 12:00",
+    ):
+        split_clicks(table(STRADDLING), params, min_session_length=2)
+
+
+def test_a_test_period_of_new_items_only_says_so() -> None:
+    log = [
+        click._replace(item=2) if click.session == 4 else click for click in STRADDLING
+    ]
+    with pytest.raises(
+        UserError, match=r"None of the 1 sessions .* on items known before"
+    ):
+        split_clicks(table(log), SplittingParams(test_days=0.1), min_session_length=2)

@@ -1,0 +1,47 @@
+"""Raw files as a catalog entry."""
+
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from tronrec.data.ingest import scan_events
+from tronrec.data.raw import RawLog
+from tronrec.data.simulate import simulate_clicks
+from tronrec.datasets import RawLogDataset
+from tronrec.errors import UserError
+from tronrec.params import SimulationParams
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> RawLogDataset:
+    return RawLogDataset(filepath=str(tmp_path / "otto"), format="otto")
+
+
+def test_files_are_found(dataset: RawLogDataset, tmp_path: Path) -> None:
+    train = tmp_path / "otto" / "otto-recsys-train.jsonl.gz"
+    train.parent.mkdir()
+    train.touch()
+    assert dataset.exists()
+    assert dataset.load() == RawLog("otto", train)
+
+
+def test_missing_files_say_where_to_get_them(dataset: RawLogDataset) -> None:
+    assert not dataset.exists()
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__, UserError)
+    assert "Download it from https://github.com/otto-de" in str(caught.value.__cause__)
+
+
+def test_simulated_clicks_can_be_saved_and_read(dataset: RawLogDataset) -> None:
+    params = SimulationParams(sessions=300, items=60, categories=6)
+    dataset.save(simulate_clicks(params))
+    log = dataset.load()
+    assert log.test is not None
+    events = scan_events(log).collect()
+    assert events["session_id"].n_unique() == params.sessions
+
+
+def test_the_description_names_folder_and_format(dataset: RawLogDataset) -> None:
+    assert "format='otto'" in str(dataset)

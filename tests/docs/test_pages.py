@@ -1,0 +1,55 @@
+"""What README and manual name must exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from kedro.pipeline import Pipeline
+
+from tronrec.pipeline_registry import register_pipelines
+
+ROOT = Path(__file__).parents[2]
+TEXT = "\n".join(
+    page.read_text("utf-8")
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+)
+
+
+def named(pattern: str) -> list[str]:
+    """Everything that the pages give after `pattern`, such as an option."""
+    found = re.findall(pattern + r"([^\s`]+)", TEXT)
+    assert found
+    return [name for names in found for name in names.split(",")]
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> dict[str, Pipeline]:
+    return register_pipelines()
+
+
+def test_pipelines_exist(pipelines: dict[str, Pipeline]) -> None:
+    assert set(named("--pipelines=")) <= pipelines.keys()
+
+
+def test_places_to_start_from_exist(pipelines: dict[str, Pipeline]) -> None:
+    everything = sum(pipelines.values(), Pipeline([]))
+    assert set(named("--from-nodes=")) <= {node.name for node in everything.nodes}
+    assert set(named("--from-inputs=")) <= everything.datasets()
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in named(r"(?m)^make "):
+        assert f"\n{target}:" in makefile
+
+
+def test_tests_exist() -> None:
+    for name in named("`tests/(?=.*::)"):
+        path, function = name.split("::")
+        text = (ROOT / "tests" / path).read_text("utf-8")
+        assert f"def {function}(" in text, name
+
+
+def test_files_exist() -> None:
+    for name in named("`(?=conf/(?:base|sample)/[a-z])"):
+        assert list(ROOT.glob(name)), name

@@ -1,0 +1,29 @@
+"""Encoding as Kedro runs it."""
+
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+
+from reference.clicks import EPOCH, Click, table
+from tronrec.pipelines.encoding import create_pipeline
+
+
+def test_clicks_become_sessions_of_item_numbers() -> None:
+    fit = [Click(s, i, EPOCH) for s, i in ((1, 50), (1, 60), (2, 60), (2, 60))]
+    validation = [Click(3, i, EPOCH) for i in (60, 50)]
+    test = [Click(4, i, EPOCH) for i in (50, 50, 70)]
+    train = [*fit, *validation, Click(5, 70, EPOCH)]
+    catalog = DataCatalog()
+    parts = {"train": train, "fit": fit, "validation": validation, "test": test}
+    for part, log in parts.items():
+        catalog[f"{part}_clicks"] = table(log)
+    out = SequentialRunner().run(create_pipeline(), catalog)
+    numbers = {
+        part: out[f"{part}_sessions"].load().items.tolist()
+        for part in ("fit", "validation", "test")
+    }
+    assert numbers == {"fit": [2, 1, 1, 1], "validation": [1, 2], "test": [2, 2, 3]}
+    assert out["fit_sessions"].load().offsets.tolist() == [0, 2, 4]
+    statistics = out["statistics"].load()
+    assert {part: statistics[part]["events"] for part in parts} == {
+        part: len(log) for part, log in parts.items()
+    }

@@ -1,0 +1,29 @@
+"""Ingestion as Kedro runs it."""
+
+from pathlib import Path
+
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+
+from reference.clicks import EPOCH, Click, rows
+from reference.raw import write_lines
+from tronrec.data.raw import RawLog
+from tronrec.pipelines import filtering
+from tronrec.pipelines.ingestion import create_pipeline
+
+LOG = [Click(s, i, EPOCH) for s, i in ((7, 5), (3, 6), (7, 6))]
+
+
+def test_raw_files_become_clicks_and_a_report(tmp_path: Path) -> None:
+    raw = tmp_path / "yoochoose-clicks.dat"
+    raw.write_text("\n".join(write_lines("yoochoose", LOG)))
+    catalog = DataCatalog()
+    catalog["raw_log"] = RawLog("yoochoose", raw)
+    out = SequentialRunner().run(create_pipeline(), catalog)
+    assert rows(out["clicks"].load()) == [LOG[1], LOG[0], LOG[2]]
+    assert out["ingestion_report"].load()["train"]["events"] == 3
+
+
+def test_clicks_that_are_swapped_in_need_no_raw_files() -> None:
+    both = create_pipeline() + filtering.create_pipeline()
+    assert both.from_inputs("clicks").inputs() == {"clicks", "params:filtering"}

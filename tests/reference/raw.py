@@ -1,0 +1,104 @@
+"""Raw lines read one by one by the standard library, and good lines to read."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from reference.clicks import Log
+from tronrec.data.raw import Format
+
+Event = tuple[int, int, datetime, str]
+
+HEADER = "session_id;user_id;item_id;timeframe;eventdate"
+MILLISECOND = timedelta(milliseconds=1)
+UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def write_lines(format: Format, log: Log) -> list[str]:
+    """Return the lines of a file in the publisher's format; one event a line."""
+    match format:
+        case "diginetica":
+            lines = [
+                f"{s};NA;{i};{(t - midnight(t)) // MILLISECOND};{t:%Y-%m-%d}"
+                for s, i, t, _ in log
+            ]
+            return [HEADER, *lines]
+        case "yoochoose":
+            return [
+                f"{s},{t:%Y-%m-%dT%H:%M:%S}.{t.microsecond // 1000:03d}Z,{i},0"
+                for s, i, t, _ in log
+            ]
+        case "otto":
+            return [
+                json.dumps(
+                    {
+                        "session": s,
+                        "events": [
+                            {
+                                "aid": i,
+                                "ts": (t - UNIX) // MILLISECOND,
+                                "type": "clicks",
+                            }
+                        ],
+                    }
+                )
+                for s, i, t, _ in log
+            ]
+
+
+def midnight(time: datetime) -> datetime:
+    return datetime(time.year, time.month, time.day, tzinfo=UTC)
+
+
+def read_file(format: Format, data: bytes) -> list[Event]:
+    """Return the events of a file, or fail."""
+    lines = data.decode().removesuffix("\n").split("\n")
+    if format == "diginetica":
+        header, *lines = lines
+        if header.strip().lower().replace("_", "") != HEADER.replace("_", ""):
+            raise ValueError(header)
+    events = [event for line in lines for event in read_line(format, line)]
+    for session, item, time, type_ in events:
+        good_type = type_ in {"clicks", "carts", "orders"}
+        if min(session, item) < 0 or not 1990 <= time.year < 2100 or not good_type:
+            raise ValueError((session, item, time, type_))
+    if not events:
+        raise ValueError("no events")
+    return events
+
+
+def read_line(format: Format, line: str) -> list[Event]:
+    match format:
+        case "diginetica":
+            session, _, item, timeframe, date = line.removesuffix("\r").split(";")
+            if len(date) != 10:
+                raise ValueError(date)
+            day = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC)
+            time = day + int(timeframe) * MILLISECOND
+            return [(int(session), int(item), time, "clicks")]
+        case "yoochoose":
+            session, text, item, category = line.removesuffix("\r").split(",")
+            if not text.endswith("Z") or not category:
+                raise ValueError(line)
+            time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            return [(int(session), int(item), time, "clicks")]
+        case "otto":
+            record = json.loads(line, object_pairs_hook=first_of_each)
+            return [
+                (
+                    whole(record["session"]),
+                    whole(event["aid"]),
+                    UNIX + whole(event["ts"]) * MILLISECOND,
+                    event["type"],
+                )
+                for event in record["events"]
+            ]
+
+
+def first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return dict(reversed(pairs))
+
+
+def whole(number: object) -> int:
+    if type(number) is not int:
+        raise TypeError(number)
+    return number
