@@ -99,7 +99,7 @@ def test_runtime_keys_pass() -> None:
         ({"otto": {"trainin": {}}}, "otto.trainin: unknown parameter; did you mean"),
         (
             {"otto": {"sampling": {"top_k": 9, "uniform": 2, "in_batch": 3}}},
-            "otto.sampling: top_k (9) exceeds uniform + in_batch (5); lower top_k",
+            "otto.sampling: top_k (9) exceeds uniform + in_batch (5); lower it",
         ),
         (
             {"otto": {"model": 3}},

@@ -142,6 +142,14 @@ def test_too_short_a_log_says_what_to_change() -> None:
         split_clicks(table(STRADDLING), params, min_session_length=2)
 
 
+@pytest.mark.parametrize("days", [1e6, 1e12, float("inf")])
+def test_a_period_before_all_calendars_is_refused(days: float) -> None:
+    with pytest.raises(UserError, match=r"splitting\.test_days \(.*\) is no number"):
+        split_clicks(
+            table(STRADDLING), SplittingParams(test_days=days), min_session_length=2
+        )
+
+
 def test_a_test_period_of_new_items_only_says_so() -> None:
     log = [
         click._replace(item=2) if click.session == 4 else click for click in STRADDLING

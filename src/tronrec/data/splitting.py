@@ -87,7 +87,10 @@ def _find_border(
         pl.col(FIRST).min(), pl.col(FIRST).max().alias("newest")
     ).row(0)
     last_day = newest.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = (last_day if params.from_midnight else newest) - timedelta(days=days)
+    try:
+        begin = (last_day if params.from_midnight else newest) - timedelta(days=days)
+    except OverflowError as error:
+        raise UserError(f"splitting.{field} ({days:g}) is no number of days") from error
     return Border(
         later=sessions.filter(pl.col(params.session_time) >= begin).select(SESSION),
         place=f"{begin:{MINUTE}} UTC",

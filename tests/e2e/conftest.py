@@ -1,0 +1,84 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+
+TINY = {
+    "simulation": {"sessions": 400, "items": 60, "categories": 6},
+    "filtering": {"min_item_support": 2},
+    "model": {"hidden_size": 8, "feed_forward": 8, "window": 10},
+    "sampling": {"uniform": 32, "in_batch": 15, "top_k": 10},
+    "training": {"epochs": 2, "batch_size": 32, "warmup_steps": 0},
+    "evaluation": {"batch_size": 256},
+}
+"""Parameters with which every verb is done in seconds."""
+
+
+class Shop:
+    """The project with its data in a folder of its own, used through its command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.conf = folder / "conf"
+        ignored = shutil.ignore_patterns("local")
+        shutil.copytree(PROJECT / "conf", self.conf, ignore=ignored)
+        (self.conf / "local").mkdir()
+        tiny = self.conf / "tiny"
+        tiny.mkdir()
+        roots = {"data_root": str(self.data), "raw_root": str(self.data / "01_raw")}
+        (tiny / "globals.yml").write_text(yaml.safe_dump(roots))
+        blocks = dict.fromkeys(("diginetica", "yoochoose", "otto"), TINY)
+        (tiny / "parameters.yml").write_text(yaml.safe_dump(blocks))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `kedro run`."""
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "kedro", "run", "--env=tiny"),
+                f"--conf-source={self.conf}",
+                *arguments,
+            ],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> str:
+        """Run `kedro run` to its end and return what it printed; it must not fail."""
+        process = self.start(*arguments)
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, printed
+        return printed
+
+    def fail(self, *arguments: str) -> str:
+        """Run `kedro run` and return the error it ends with; it must have no traceback."""
+        process = self.start(*arguments)
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 1, printed
+        assert "Traceback" not in printed
+        return printed[printed.index("Error: ") :]
+
+    def files(self) -> list[str]:
+        """Return the names of all files of the shop, below its data folder."""
+        files = (path for path in self.data.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.data)) for path in files)
+
+
+@pytest.fixture(scope="session")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Shop]:
+    return lambda: Shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def otto(open_shop: Callable[[], Shop]) -> Shop:
+    """A shop with raw files in OTTO's format, to be copied and not changed."""
+    shop = open_shop()
+    shop.run("--pipeline=simulate_otto")
+    return shop

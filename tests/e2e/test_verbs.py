@@ -1,0 +1,94 @@
+"""Every verb through the command line, on every format."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tronrec.checkpoint import Checkpoint
+from tronrec.models.recommender import Recommender
+
+from .conftest import Shop
+
+REPORTS = ["recall_curve.json", "run.json", "statistics.md", "summary.md"]
+
+
+@pytest.fixture(scope="module", params=["otto", "yoochoose", "diginetica"])
+def trained(request, open_shop: Callable[[], Shop]) -> tuple[str, Shop]:
+    shop, dataset = open_shop(), request.param
+    shop.run(f"--pipeline=simulate_{dataset}")
+    shop.run(f"--pipeline=train_{dataset}")
+    return dataset, shop
+
+
+def test_train_goes_from_raw_files_to_the_report(trained):
+    dataset, shop = trained
+    reports = shop.data / "08_reporting" / dataset
+    metrics = json.loads((reports / "metrics.json").read_text())
+    assert metrics["system"] == "tron_xl"
+    assert 0 < metrics["metrics"]["recall@20"] <= 1
+    assert set(metrics["baselines"]) == {"most_popular", "last_item"}
+    assert all((reports / name).stat().st_size for name in REPORTS)
+    history = pl.read_parquet(shop.data / "06_models" / dataset / "history.parquet")
+    assert history["epoch"].to_list() == [1, 2]
+    assert history["validation_mrr@20"].null_count() == 0
+
+
+def test_the_model_file_serves_alone(trained):
+    dataset, shop = trained
+    saved = Checkpoint.load(shop.data / "06_models" / dataset / "model.safetensors")
+    items = pl.read_parquet(shop.data / "05_model_input" / dataset / "items.parquet")
+    assert saved.tensors["item_ids"].tolist() == items["item_id"].to_list()
+    assert Recommender.load(saved).num_items == items.height
+
+
+def test_no_temporary_file_is_left(trained):
+    _, shop = trained
+    assert not [name for name in shop.files() if name.rsplit("/")[-1].startswith(".")]
+
+
+def test_evaluate_repeats_the_measurement(trained):
+    dataset, shop = trained
+    path = shop.data / "08_reporting" / dataset / "metrics.json"
+    before = path.read_text()
+    path.unlink()
+    shop.run(f"--pipeline=evaluate_{dataset}", f"--params={dataset}.device=cpu")
+    assert path.read_text() == before
+
+
+def test_a_finished_run_is_not_trained_again(trained):
+    dataset, shop = trained
+    path = shop.data / "06_models" / dataset / "model.safetensors"
+    before = Checkpoint.load(path)
+    printed = shop.run(f"--pipeline=train_{dataset}")
+    assert "Resumed after epoch 2" in printed
+    assert "epoch 1: loss" not in printed
+    assert np.array_equal(before.tensors["model.items"], read_items(path))
+
+
+def read_items(path) -> np.ndarray:
+    return Checkpoint.load(path).tensors["model.items"].numpy()
+
+
+def test_prepare_writes_sessions_and_no_model(otto: Shop, open_shop):
+    shop = open_shop()
+    shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")
+    names = {name.split("/")[0] for name in shop.files()}
+    assert names == {"02_intermediate", "03_primary", "05_model_input", "08_reporting"}
+
+
+def test_kedros_own_options_select_nodes_and_override_parameters(otto: Shop, open_shop):
+    shop = open_shop()
+    raw = f"raw_root={otto.data / '01_raw'}"
+    shop.run(
+        "--pipeline=train_otto", f"--params={raw}", "--to-outputs=otto.fit_sessions"
+    )
+    printed = shop.run(
+        "--pipeline=train_otto",
+        "--from-nodes=otto.train_model,otto.collect_system",
+        "--to-outputs=otto.history",
+        f"--params={raw},otto.training.epochs=1",
+    ) if (shop.data / "05_model_input/otto/validation_sessions.safetensors").exists() else ""
+    assert not printed or "epoch 1: loss" in printed
