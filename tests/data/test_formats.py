@@ -46,11 +46,13 @@ def test_diginetica() -> None:
 def test_yoochoose() -> None:
     lines = (
         GOOD["yoochoose"],
+        "8,2014-02-28T00:00:00.0019999Z,5,0",
         "8,2014-12-31T23:59:59.999Z,5,S",
         "9,2014-01-01T00:00:00Z,1,0",
     )
     assert parse("yoochoose", *lines) == [
         (7, 214536502, moment(2014, 4, 7, 10, 51, 9, 277_000), "clicks"),
+        (8, 5, moment(2014, 2, 28, 0, 0, 0, 1_000), "clicks"),
         (8, 5, moment(2014, 12, 31, 23, 59, 59, 999_000), "clicks"),
         (9, 1, moment(2014, 1, 1), "clicks"),
     ]
@@ -126,6 +128,9 @@ BAD: dict[Format, list[str | bytes]] = {
         "\r",
         b"7;\xff;5;0;2016-05-09",
         b"\x00",
+        b"\x1f\x8b7;NA;5;0;2016-05-09",
+        b"\x28\xb5\x2f\xfd7;NA;5;0;2016-05-09",
+        b"\x78\x9c7;NA;5;0;2016-05-09",
     ],
     "yoochoose": [
         *(f"{number},2014-04-07T10:51:09.277Z,5,0" for number in BAD_NUMBERS),
@@ -133,6 +138,11 @@ BAD: dict[Format, list[str | bytes]] = {
         "7,2014-04-07T10:51:09.277,5,0",
         "7,2014-04-07T10:51:09.277+02:00,5,0",
         "7,2014-04-07 10:51:09.277Z,5,0",
+        "7,2014-4-07T10:51:09.277Z,5,0",
+        "7,+2014-04-07T10:51:09.277Z,5,0",
+        "7,2014-04-07T10:51:60.277Z,5,0",
+        "7,2014-04-07T24:00:00.000Z,5,0",
+        "7,2014-04-07T10:51:09.Z,5,0",
         "7,2014-02-30T10:51:09.277Z,5,0",
         "7,1989-12-31T23:59:59.999Z,5,0",
         "7,2100-01-01T00:00:00.000Z,5,0",
@@ -183,6 +193,7 @@ BAD: dict[Format, list[str | bytes]] = {
         GOOD["otto"] * 2,
         GOOD["diginetica"],
         GOOD["otto"].encode().replace(b"clicks", b"\xff"),
+        *(sign + GOOD["otto"].encode() for sign in (b"\x1f\x8b", b"\x78\x9c")),
     ],
 }
 

@@ -21,7 +21,7 @@ TINY = {
 
 
 class Shop:
-    """The project with its data in a folder of its own, used through its command line."""
+    """The project with data in a folder of its own, used through its command line."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
@@ -58,7 +58,7 @@ class Shop:
         return printed
 
     def fail(self, *arguments: str) -> str:
-        """Run `kedro run` and return the error it ends with; it must have no traceback."""
+        """Run `kedro run` and return the error it ends with, without a traceback."""
         process = self.start(*arguments)
         printed, _ = process.communicate(timeout=120)
         assert process.returncode == 1, printed

@@ -26,7 +26,9 @@ def write(path: Path, text: str) -> None:
 def rows(days: int, clicks: int = 3) -> str:
     """Return a session a day on the same few items."""
     return HEADER + "".join(
-        ROW.format(day, item, day) for day in range(1, days + 1) for item in range(clicks)
+        ROW.format(day, item, day)
+        for day in range(1, days + 1)
+        for item in range(clicks)
     )
 
 

@@ -46,11 +46,14 @@ def test_ten_kills_at_random_moments_change_nothing(otto: Shop, open_shop):
     models = "06_models/otto"
     for name in ("checkpoint", "model"):
         file = f"{models}/{name}.safetensors"
-        ours, theirs = Checkpoint.load(killed.data / file), Checkpoint.load(
-            unbroken.data / file
+        ours, theirs = (
+            Checkpoint.load(killed.data / file),
+            Checkpoint.load(unbroken.data / file),
         )
         assert ours.tensors.keys() == theirs.tensors.keys()
-        assert all(torch.equal(ours.tensors[k], theirs.tensors[k]) for k in ours.tensors)
+        assert all(
+            torch.equal(ours.tensors[k], theirs.tensors[k]) for k in ours.tensors
+        )
     times = pl.selectors.ends_with("seconds")
     histories = [
         pl.read_parquet(shop.data / models / "history.parquet").drop(times)

@@ -79,7 +79,9 @@ def read_line(format: Format, line: str) -> list[Event]:
             session, text, item, category = line.removesuffix("\r").split(",")
             if not text.endswith("Z") or not category:
                 raise ValueError(line)
-            time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            text, _, decimals = text.removesuffix("Z").partition(".")
+            time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+            time += int(f"{decimals}000"[:3]) * MILLISECOND
             return [(int(session), int(item), time, "clicks")]
         case "otto":
             record = json.loads(line, object_pairs_hook=first_of_each)

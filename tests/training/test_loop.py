@@ -25,7 +25,13 @@ def make_params(**training: object) -> SystemParams:
         {
             "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "dropout": 0.2},
             "sampling": {"uniform": 20, "in_batch": 5, "top_k": 8},
-            "training": {"epochs": 4, "batch_size": 8, "learning_rate": 0.01}
+            "training": {
+                "epochs": 4,
+                "batch_size": 8,
+                "learning_rate": 0.01,
+                "warmup_steps": 0,
+                "schedule": "constant",
+            }
             | training,
         }
     )

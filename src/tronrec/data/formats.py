@@ -23,6 +23,10 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside is a wrong unit or a wrong column rather than a click."""
 
+ISO_DATE = r"^\d{4}-\d\d-\d\d$"
+ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d+)?Z$"
+"""Polars alone would read a torn 2016-05-1 as well; decimals past the third are cut."""
+
 EXPECTED: dict[Format, str] = {
     "diginetica": "session_id;user_id;item_id;timeframe;eventdate",
     "yoochoose": "session,YYYY-MM-DDThh:mm:ss.mmmZ,item,category",
@@ -46,7 +50,8 @@ class _Refused(ValueError):
     """Some line is not as it must be."""
 
 
-REFUSALS = (_Refused, pl.exceptions.PolarsError)
+REFUSALS = (_Refused, pl.exceptions.PolarsError, OSError)
+"""Polars takes a block for a packed file, too, if it begins like one: an OSError."""
 
 
 def parse_block(format: Format, block: Block) -> pl.DataFrame:
@@ -102,8 +107,9 @@ def _parse_yoochoose(lines: bytes) -> pl.DataFrame:
     if table["category"].str.len_bytes().min() == 0:
         # A line that broke off inside its item number would pass for another item.
         raise _Refused("the category must be given")
-    time = pl.col(TIME).str.to_datetime(
-        "%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", time_zone=None, strict=False
+    text = pl.col(TIME)
+    time = pl.when(text.str.contains(ISO_TIME)).then(
+        text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", strict=False)
     )
     return table.select(SESSION, ITEM, time.dt.replace_time_zone("UTC"), _only_clicks())
 
@@ -120,13 +126,13 @@ def _parse_diginetica(lines: bytes) -> pl.DataFrame:
             "eventdate": pl.String,
         },
     )
-    day = pl.col("eventdate")
-    midnight = (
-        pl.when(day.str.len_bytes() == len("2016-05-09"))  # not cut to 2016-05-0
-        .then(day.str.to_date("%Y-%m-%d", strict=False))
-        .cast(CLICKS[TIME])
+    text = pl.col("eventdate")
+    day = pl.when(text.str.contains(ISO_DATE)).then(
+        text.str.to_date("%Y-%m-%d", strict=False)
     )
-    time = midnight + pl.duration(milliseconds="timeframe", time_unit="ms")
+    time = day.cast(CLICKS[TIME]) + pl.duration(
+        milliseconds="timeframe", time_unit="ms"
+    )
     return table.select(SESSION, ITEM, time.alias(TIME), _only_clicks())
 
 

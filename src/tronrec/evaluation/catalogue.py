@@ -48,13 +48,13 @@ class Catalogue:
         """
         self.table = table
         self.coarse = table.to(coarse)
-        self.norm = table[PADDING + 1 :].norm(dim=1).max()
+        self.norm: Tensor = table[PADDING + 1 :].norm(dim=1).max()
         if not self.norm.isfinite():
             raise UserError(
                 "The model's item vectors are not finite; train it again with a lower "
                 "training.learning_rate"
             )
-        self.residual = (table - self.coarse.float()).norm(dim=1).max()
+        self.residual: Tensor = (table - self.coarse.float()).norm(dim=1).max()
         self.unit = 0.0 if coarse == torch.float32 else torch.finfo(coarse).eps / 2
 
     def score(
@@ -109,8 +109,8 @@ class Catalogue:
 
         h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err.
         """
-        residual = (hidden - rounded).norm(dim=1)
-        size = rounded.norm(dim=1)
+        residual: Tensor = (hidden - rounded).norm(dim=1)
+        size: Tensor = rounded.norm(dim=1)
         summing = 2 * ACCUMULATION * (size + residual) * (self.norm + self.residual)
         return residual * self.norm + size * self.residual + summing
 

@@ -5,7 +5,7 @@ because a step touches a few thousand of its rows; the training step writes thei
 gradient itself.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.models.layout import Layout
 from tronrec.models.transformer import Transformer
-from tronrec.params import ModelParams
+from tronrec.params import ModelParams, SystemParams
 from tronrec.schemas import PADDING
 
 INITIAL_STD = 0.02
@@ -52,15 +52,31 @@ class Recommender(nn.Module):
         hidden: Tensor = self.encoder(self.items[items], layout)
         return hidden
 
-    def export(self, item_ids: Int[Tensor, "items"], **facts: Any) -> Checkpoint:
-        """Return the model with the shop's ids of items 1..|I|: all serving needs."""
+    def export(
+        self,
+        item_ids: Int[Tensor, "items"],
+        *,
+        name: str,
+        system: SystemParams,
+        epoch: int,
+    ) -> Checkpoint:
+        """Return all that serving needs, and what the weights were made with.
+
+        Args:
+            item_ids: The shop's ids of items 1..|I|.
+            name: The name of the system.
+            system: The parameters it was trained with.
+            epoch: The epoch they were taken after.
+        """
         tensors = with_prefix("model", self.state_dict()) | {"item_ids": item_ids}
-        return Checkpoint(tensors, {"params": self.params.model_dump(), **facts})
+        parameters = system.model_dump(mode="json")
+        facts = {"system": name, "parameters": parameters, "epoch": epoch}
+        return Checkpoint(tensors, facts)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> Self:
         """Return the model that `export` wrote."""
-        params = ModelParams.model_validate(checkpoint.facts["params"])
-        model = cls(params, num_items=len(checkpoint.tensors["item_ids"]))
+        system = SystemParams.model_validate(checkpoint.facts["parameters"])
+        model = cls(system.model, num_items=len(checkpoint.tensors["item_ids"]))
         model.load_state_dict(checkpoint.part("model"))
         return model.eval()

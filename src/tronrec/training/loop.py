@@ -214,14 +214,19 @@ class Trainer:
             | with_prefix("rows", self.rows.state())
             | with_prefix("dense", optimizer)
         )
-        facts = {"made_from": self.made_from, "history": list(self.history)}
+        facts = {
+            "parameters": self.params.model_dump(mode="json"),
+            "data": self.checksums,
+            "history": list(self.history),
+        }
         return Checkpoint(tensors, facts)
 
     def resume(self, checkpoint: Checkpoint) -> bool:
         """Go on from `checkpoint` if data and parameters are those it was made from."""
-        before = checkpoint.facts["made_from"]
-        keys = sorted(before.keys() | self.made_from.keys())
-        changed = [key for key in keys if before.get(key) != self.made_from.get(key)]
+        system = SystemParams.model_validate(checkpoint.facts["parameters"])
+        before = _made_from(system) | checkpoint.facts["data"]
+        now = _made_from(self.params) | self.checksums
+        changed = [key for key in now if before.get(key) != now[key]]
         done = len(checkpoint.facts["history"])
         if done > self.params.training.epochs:
             changed.append("training.epochs")
@@ -236,19 +241,6 @@ class Trainer:
         self._restore(checkpoint)
         logger.info("Resumed after epoch %d", done)
         return True
-
-    @property
-    def made_from(self) -> dict[str, Any]:
-        """Return what decides the weights: parameters, and checksums of the data."""
-        made_from = {
-            f"{block}.{name}": value
-            for block, values in self.params.model_dump(mode="json").items()
-            for name, value in values.items()
-        }
-        del made_from["training.patience"]
-        if self.params.training.schedule == "constant":
-            del made_from["training.epochs"]
-        return made_from | self.checksums
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.history = list(checkpoint.facts["history"])
@@ -274,6 +266,19 @@ def fit(trainer: Trainer) -> Iterator[Trainer]:
     while not trainer.finished:
         trainer.run_epoch()
         yield trainer
+
+
+def _made_from(system: SystemParams) -> dict[str, Any]:
+    """Return the parameters that decide the weights, by their full names."""
+    made_from = {
+        f"{block}.{name}": value
+        for block, values in system.model_dump(mode="json").items()
+        for name, value in values.items()
+    }
+    del made_from["training.patience"]
+    if system.training.schedule == "constant":
+        del made_from["training.epochs"]
+    return made_from
 
 
 def best_epoch(history: Sequence[dict[str, Any]]) -> int:

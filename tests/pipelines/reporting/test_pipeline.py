@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from tronrec.data.packed import PackedSessions
-from tronrec.params import DatasetParams
+from tronrec.params import DatasetParams, SystemParams
 from tronrec.pipelines.reporting import create_pipeline
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -31,6 +31,8 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
     results = {
         "metrics": {
             "system": "tron_xl",
+            "parameters": SystemParams().model_dump(mode="json"),
+            "device": "cpu",
             "epoch": 2,
             **COUNTS,
             "metrics": {"recall@20": 0.5, "mrr@20": 0.25},

@@ -28,6 +28,9 @@ def evaluate_model(
         progress="test",
     )
     return {
+        "system": model.facts["system"],
+        "parameters": model.facts["parameters"],
+        "device": recommender.items.device.type,
         "epoch": model.facts["epoch"],
         "sessions": len(test),
         "events": len(ranking.ranks),
@@ -52,7 +55,7 @@ def evaluate_baselines(
 
 
 def collect_metrics(
-    system: str, model: dict[str, Any], baselines: dict[str, dict[str, float]]
+    model: dict[str, Any], baselines: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
     """Return one record of what was measured."""
-    return {"system": system, **model, "baselines": baselines}
+    return {**model, "baselines": baselines}

@@ -28,7 +28,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.collect_metrics,
-                inputs=["params:system", "model_metrics", "baseline_metrics"],
+                inputs=["model_metrics", "baseline_metrics"],
                 outputs="metrics",
                 name="collect_metrics",
             ),

@@ -1,6 +1,6 @@
 """The nodes of reporting."""
 
-from typing import Any, Literal
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -10,47 +10,33 @@ from tronrec.params import (
     DatasetParams,
     EvaluationParams,
     FilteringParams,
-    LossParams,
-    ModelParams,
-    SamplingParams,
     SplittingParams,
-    TrainingParams,
 )
 from tronrec.reporting import figures, run_info, tables
 
 
-def collect_parameters(  # noqa: PLR0913, PLR0917 - typed blocks come one by one
+def collect_parameters(
     metrics: dict[str, Any],
-    device: Literal["auto", "cpu", "cuda"],
     filtering: FilteringParams,
     splitting: SplittingParams,
-    model: ModelParams,
-    sampling: SamplingParams,
-    loss: LossParams,
-    training: TrainingParams,
     evaluation: EvaluationParams,
 ) -> DatasetParams:
-    """Return all parameters that a run depends on.
-
-    The system is the one that was measured. So this node follows the measurement, and a
-    run that starts in the middle of the path includes it.
-    """
+    """Return all parameters of a run; those of the system are the measured model's."""
     return DatasetParams(
         system=metrics["system"],
-        device=device,
+        device=metrics["device"],
         filtering=filtering,
         splitting=splitting,
-        model=model,
-        sampling=sampling,
-        loss=loss,
-        training=training,
         evaluation=evaluation,
+        **metrics["parameters"],
     )
 
 
-def plot_recall(dataset: str, system: str, history: pl.DataFrame) -> go.Figure:
+def plot_recall(
+    dataset: str, params: DatasetParams, history: pl.DataFrame
+) -> go.Figure:
     """Return Recall@20 after every epoch."""
-    return figures.recall_curve({system: history}, dataset)
+    return figures.recall_curve({params.system: history}, dataset)
 
 
 def tabulate_statistics(dataset: str, statistics: dict[str, Any]) -> str:

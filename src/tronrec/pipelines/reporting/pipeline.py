@@ -13,13 +13,8 @@ def create_pipeline() -> Pipeline:
                 nodes.collect_parameters,
                 inputs=[
                     "metrics",
-                    "params:device",
                     "params:filtering",
                     "params:splitting",
-                    "params:model",
-                    "params:sampling",
-                    "params:loss",
-                    "params:training",
                     "params:evaluation",
                 ],
                 outputs="run_parameters",
@@ -27,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.plot_recall,
-                inputs=["dataset_name", "params:system", "history"],
+                inputs=["dataset_name", "run_parameters", "history"],
                 outputs="recall_curve",
                 name="plot_recall",
             ),

@@ -16,28 +16,22 @@ from tronrec.params import (
 from tronrec.schemas import ITEM
 
 
-def collect_system(
+def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     model: ModelParams,
     sampling: SamplingParams,
     loss: LossParams,
     training: TrainingParams,
-) -> SystemParams:
-    """Return the row of Table 2 that is to be trained."""
-    return SystemParams(model=model, sampling=sampling, loss=loss, training=training)
-
-
-def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
-    system: SystemParams,
+    device: str,
     fit: PackedSessions,
     validation: PackedSessions,
     items: pl.DataFrame,
     last_checkpoint: Checkpoint | None,
-    device: str,
 ) -> Iterator[tuple[pl.DataFrame, Checkpoint]]:
     """Yield the history and a checkpoint after every epoch, each saved as it comes."""
     from tronrec.precision import choose_device
     from tronrec.training import loop
 
+    system = SystemParams(model=model, sampling=sampling, loss=loss, training=training)
     data = loop.TrainingData(fit, validation, items.height)
     trainer = loop.Trainer(system, data, choose_device(device))
     if last_checkpoint and trainer.resume(last_checkpoint) and trainer.finished:
@@ -46,16 +40,16 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         yield state.table(), state.checkpoint()
 
 
-def select_model(
-    system: SystemParams, checkpoint: Checkpoint, items: pl.DataFrame
-) -> Checkpoint:
+def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Checkpoint:
     """Return the weights of the best epoch with the item index, ready to be served."""
     import torch
 
     from tronrec.models.recommender import Recommender
     from tronrec.training.loop import best_epoch
 
+    system = SystemParams.model_validate(checkpoint.facts["parameters"])
     model = Recommender(system.model, items.height)
     model.load_state_dict(checkpoint.part("best"))
     item_ids = torch.from_numpy(items[ITEM].to_numpy(writable=True))
-    return model.export(item_ids, epoch=best_epoch(checkpoint.facts["history"]))
+    epoch = best_epoch(checkpoint.facts["history"])
+    return model.export(item_ids, name=name, system=system, epoch=epoch)

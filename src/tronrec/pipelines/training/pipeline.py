@@ -13,32 +13,24 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.collect_system,
+                nodes.train_model,
                 inputs=[
                     "params:model",
                     "params:sampling",
                     "params:loss",
                     "params:training",
-                ],
-                outputs="system",
-                name="collect_system",
-            ),
-            Node(
-                nodes.train_model,
-                inputs=[
-                    "system",
+                    "params:device",
                     "fit_sessions",
                     "validation_sessions",
                     "items",
                     "last_checkpoint",
-                    "params:device",
                 ],
                 outputs=["history", "checkpoint"],
                 name="train_model",
             ),
             Node(
                 nodes.select_model,
-                inputs=["system", "checkpoint", "items"],
+                inputs=["params:system", "checkpoint", "items"],
                 outputs="model",
                 name="select_model",
             ),
