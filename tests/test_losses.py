@@ -1,34 +1,67 @@
+from functools import partial
+
 import pytest
 import torch
 
 from reference import losses as reference
-from tronrec.losses import sampled_softmax
+from tronrec.losses import bce, bpr_max, choose_loss, sampled_softmax
+from tronrec.params import LossParams
+
+PAIRS = {
+    "bce": (bce, reference.bce),
+    "bpr_max": (
+        partial(bpr_max, penalty=0.3),
+        partial(reference.bpr_max, penalty=0.3),
+    ),
+    "sampled_softmax": (sampled_softmax, reference.sampled_softmax),
+}
+
+
+@pytest.fixture(params=PAIRS)
+def pair(request):
+    return PAIRS[request.param]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_sampled_softmax(seed):
-    generator = torch.Generator().manual_seed(seed)
-    positive = torch.randn(7, generator=generator, dtype=torch.float64)
-    negative = 3 * torch.randn(7, 11, generator=generator, dtype=torch.float64)
-    hit = torch.rand(7, 11, generator=generator) < 0.3
-    loss = sampled_softmax(positive, negative, hit)
+def test_values_match_the_formula(pair, seed):
+    ours, theirs = pair
+    torch.manual_seed(seed)
+    positive, negative = torch.randn(7).double(), 3 * torch.randn(7, 11).double()
+    hit = torch.rand(7, 11) < 0.3
     expected = [
-        reference.sampled_softmax(p.item(), n[~h].tolist())
+        theirs(p.item(), n[~h].tolist())
         for p, n, h in zip(positive, negative, hit, strict=True)
     ]
-    assert loss.item() == pytest.approx(sum(expected) / 7, rel=1e-12)
+    assert ours(positive, negative, hit).item() == pytest.approx(
+        sum(expected) / 7, rel=1e-12
+    )
 
 
-def test_gradients_of_sampled_softmax():
+def test_gradients_match_differences(pair):
     positive = torch.randn(4, dtype=torch.float64, requires_grad=True)
     negative = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
-    hit = torch.zeros(4, 6, dtype=torch.bool)
-    assert torch.autograd.gradcheck(sampled_softmax, (positive, negative, hit))
+    hit = torch.rand(4, 6) < 0.3
+    hit[:, 0] = False
+    assert torch.autograd.gradcheck(pair[0], (positive, negative, hit))
 
 
-def test_a_hit_has_no_gradient():
-    negative = torch.randn(2, 3, requires_grad=True)
+def test_a_hit_has_no_gradient_and_nothing_overflows(pair):
+    negative = torch.tensor([[90.0, 1, -90], [9, 9, 9]], requires_grad=True)
+    positive = torch.tensor([-90.0, 0], requires_grad=True)
     hit = torch.tensor([[True, False, False], [True, True, True]])
-    sampled_softmax(torch.zeros(2), negative, hit).backward()
-    assert torch.equal(negative.grad != 0, ~hit)
+    loss = pair[0](positive, negative, hit)
+    loss.backward()
+    assert loss.isfinite()
+    assert not negative.grad[hit].any()
     assert negative.grad.isfinite().all()
+    assert positive.grad.isfinite().all()
+
+
+def test_the_loss_is_chosen_by_its_name():
+    assert choose_loss(LossParams(name="bce")) is bce
+    assert choose_loss(LossParams()) is sampled_softmax
+    chosen = choose_loss(LossParams(name="bpr_max", penalty=0.5))
+    arguments = torch.zeros(1), torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.bool)
+    assert chosen(*arguments).item() == pytest.approx(
+        reference.bpr_max(0, [1, 1], penalty=0.5)
+    )

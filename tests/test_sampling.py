@@ -24,7 +24,7 @@ def assert_equally_likely(counts: torch.Tensor) -> None:
 
 
 def test_uniform_draws_every_item_equally_and_never_padding():
-    drawn = draw_uniform(200_000, 50, torch.Generator().manual_seed(0))
+    drawn = draw_uniform((200_000,), 50, torch.Generator().manual_seed(0))
     counts = torch.bincount(drawn, minlength=51)
     assert counts[0] == 0
     assert_equally_likely(counts[1:])
@@ -32,10 +32,11 @@ def test_uniform_draws_every_item_equally_and_never_padding():
 
 def test_in_batch_draws_the_clicks_of_all_others_equally():
     lengths = torch.tensor([3, 2, 7])
-    drawn = draw_in_batch(lengths, 120_000, torch.Generator().manual_seed(0))
+    session = torch.tensor([0, 1, 2, 1])
+    drawn = draw_in_batch(lengths, session, 120_000, torch.Generator().manual_seed(0))
     own = [range(3), range(3, 5), range(5, 12)]
-    for rows, mine in zip(drawn, own, strict=True):
-        counts = torch.bincount(rows, minlength=12)
+    for rows, number in zip(drawn, session, strict=True):
+        counts, mine = torch.bincount(rows, minlength=12), own[number]
         assert not counts[mine].any()
         assert_equally_likely(counts[[row for row in range(12) if row not in mine]])
 
@@ -59,46 +60,114 @@ def test_hardest_is_topk(events, candidates, k, dtype, seed):
     assert all(len(set(row)) == k for row in columns.tolist())
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(0, 40), st.data())
-def test_chosen_are_the_hardest_that_are_not_the_target(seed, uniform, in_batch, data):
-    """Few items, so that targets are drawn often (trap 2)."""
-    top_k = data.draw(st.integers(1, uniform + in_batch))
-    params = SamplingParams(uniform=uniform, in_batch=in_batch, top_k=top_k)
-    batch = make_batch(seed, num_items=4)
-    generator = torch.Generator().manual_seed(seed)
-    items = torch.cat([draw_uniform(uniform, 4, generator), batch.clicks])
-    pool = torch.randn(len(items), 8)
-    hidden = torch.randn(len(batch), 8)
-    state = generator.get_state()
-    sampler = NegativeSampler(params, torch.float32)
-    found = sampler.choose(hidden, items, pool, batch, generator)
+granularities = st.sampled_from(["elementwise", "sessionwise", "batchwise"])
 
-    generator.set_state(state)
-    drawn = draw_in_batch(batch.lengths, in_batch, generator)
-    for event, target in enumerate(batch.clicks[batch.targets].tolist()):
-        mine = drawn[batch.layout.session[event]] + uniform
-        candidates = torch.cat([torch.arange(uniform), mine])
-        allowed = candidates[items[candidates] != target]
-        scores = (pool[allowed] @ hidden[event]).sort(descending=True).values[:top_k]
-        kept = found.slots[event][~found.hit[event]]
-        assert target not in items[kept].tolist()
+
+@st.composite
+def mixes(draw, top_k: bool) -> SamplingParams:
+    uniform, in_batch = draw(st.integers(0, 40)), draw(st.integers(0, 40))
+    uniform += uniform + in_batch == 0
+    return SamplingParams(
+        uniform=uniform,
+        uniform_granularity=draw(granularities),
+        in_batch=in_batch,
+        in_batch_granularity=draw(granularities),
+        exclude_session=draw(st.booleans()),
+        top_k=draw(st.integers(1, uniform + in_batch)) if top_k else None,
+    )
+
+
+def choose(params: SamplingParams, seed: int, num_items: int):
+    torch.manual_seed(seed)
+    batch = make_batch(seed, num_items)
+    table, hidden = torch.randn(num_items + 1, 8), torch.randn(len(batch), 8)
+    generator = torch.Generator().manual_seed(seed)
+    sampler = NegativeSampler(params, torch.float32)
+    return batch, table, hidden, sampler.choose(hidden, table, batch, generator)
+
+
+def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
+    """Return the items that must not count as negatives of each event."""
+    sessions = [set(s.tolist()) for s in batch.clicks.split(batch.lengths.tolist())]
+    targets = batch.clicks[batch.targets].tolist()
+    session = batch.layout.session.tolist()
+    return [
+        sessions[number] if params.exclude_session else {target}
+        for number, target in zip(session, targets, strict=True)
+    ]
+
+
+@settings(deadline=None, max_examples=100)
+@given(mixes(top_k=False), st.integers(0, 2**32))
+def test_without_top_k_every_negative_is_kept_and_hits_are_marked(params, seed):
+    """Few items, so that targets are drawn often (trap 2)."""
+    batch, _, _, found = choose(params, seed, num_items=9)
+    shape = (len(batch), params.uniform + params.in_batch)
+    assert found.items.shape == found.hit.shape == shape
+    assert found.items.min() >= 1 and found.items.max() <= 9
+    for items, hit, banned in zip(
+        found.items, found.hit, forbidden(batch, params), strict=True
+    ):
+        assert all(
+            h or i not in banned for i, h in zip(items.tolist(), hit, strict=True)
+        )
+    if params.in_batch_granularity != "batchwise":
+        for items, hit, banned in zip(
+            found.items, found.hit, forbidden(batch, params), strict=True
+        ):
+            inside = [i in banned for i in items.tolist()]
+            assert hit.tolist() == inside
+
+
+@settings(deadline=None, max_examples=60)
+@given(mixes(top_k=False), st.integers(0, 2**32))
+def test_granularity_says_who_shares_draws(params, seed):
+    batch, _, _, found = choose(params, seed, num_items=10_000)
+    session = batch.layout.session
+    for granularity, items in zip(
+        (params.uniform_granularity, params.in_batch_granularity),
+        found.items.split([params.uniform, params.in_batch], 1),
+        strict=True,
+    ):
+        if granularity == "batchwise":
+            assert (items == items[0]).all()
+        elif granularity == "sessionwise":
+            for number in session.unique():
+                mine = items[session == number]
+                assert (mine == mine[0]).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(mixes(top_k=True), st.integers(0, 2**32))
+def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
+    """The draws are those without top-k: the same generator gives the same (trap 2)."""
+    batch, table, hidden, found = choose(params, seed, num_items=9)
+    every = params.model_copy(update={"top_k": None})
+    *_, drawn = choose(every, seed, num_items=9)
+    for event in range(len(batch)):
+        allowed = drawn.items[event][~drawn.hit[event]]
+        scores = (table[allowed] @ hidden[event]).sort(descending=True).values
+        kept = found.items[event][~found.hit[event]]
         torch.testing.assert_close(
-            (pool[kept] @ hidden[event]).sort(descending=True).values, scores
+            (table[kept] @ hidden[event]).sort(descending=True).values,
+            scores[: params.top_k],
         )
 
 
-def test_without_top_k_every_negative_is_kept_and_hits_are_marked():
-    params = SamplingParams(uniform=5, in_batch=3, top_k=None)
-    batch = make_batch(0, num_items=3)
-    items = torch.cat([torch.tensor([1, 2, 3, 1, 2]), batch.clicks])
-    pool = torch.randn(len(items), 4)
-    found = NegativeSampler(params, torch.float32).choose(
-        torch.randn(len(batch), 4), items, pool, batch, torch.Generator()
+def test_items_of_the_session_are_drawn_again():
+    params = SamplingParams(
+        uniform=500,
+        uniform_granularity="elementwise",
+        in_batch=0,
+        exclude_session=True,
+        top_k=None,
     )
-    assert found.slots.shape == found.hit.shape == (len(batch), 8)
-    target = batch.clicks[batch.targets][:, None]
-    assert torch.equal(found.hit, items[found.slots] == target)
+    batch, _, _, found = choose(params, 0, num_items=40)
+    assert not found.hit.any()
+    for items, banned in zip(found.items, forbidden(batch, params), strict=True):
+        counts = torch.bincount(items, minlength=41)[1:]
+        others = [item for item in range(1, 41) if item not in banned]
+        assert_equally_likely(counts[torch.tensor(others) - 1])
 
 
 @pytest.mark.parametrize("k", [1, 100])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tronrec.data.packed import PackedSessions
@@ -27,6 +27,21 @@ class Batch:
     """Session and position of each prediction."""
     lengths: Int[Tensor, "sessions"]
     """Clicks of each session."""
+
+    @property
+    def owner(self) -> Int[Tensor, "clicks"]:
+        """The session of each click."""
+        number = torch.arange(len(self.lengths), device=self.lengths.device)
+        return number.repeat_interleave(self.lengths, output_size=len(self.clicks))
+
+    def holds(
+        self, session: Int[Tensor, "rows"], items: Int[Tensor, "rows items"]
+    ) -> Bool[Tensor, "rows items"]:
+        """Return whether each of a row's items was clicked in the row's session."""
+        known = ((self.owner << 32) + self.clicks).sort().values
+        asked = (session[:, None] << 32) + items
+        place = torch.searchsorted(known, asked).clamp_(max=len(known) - 1)
+        return known[place] == asked
 
     @property
     def targets(self) -> Int[Tensor, "events"]:

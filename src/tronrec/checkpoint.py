@@ -41,6 +41,7 @@ class Checkpoint:
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
         try:
             save_file(tensors, aside, {FACTS: json.dumps(self.facts, allow_nan=False)})
+            aside.chmod(0o644)  # safetensors makes it readable to its owner only
             with aside.open("rb") as file:
                 os.fsync(file.fileno())
             aside.replace(path)

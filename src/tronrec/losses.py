@@ -1,13 +1,52 @@
 """What is minimised: a scalar from the logits of an event's positive and negatives.
 
 Every loss has one signature. `positive` is [events], `negative` and `hit` are
-[events, negatives]; a negative marked in `hit` is the target itself and does not count.
+[events, negatives]; a negative marked in `hit` does not count. The result is the mean
+over the events.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, logsigmoid, softplus
+
+from tronrec.params import LossParams
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def bce(
+    positive: Float[Tensor, "events"],
+    negative: Float[Tensor, "events negatives"],
+    hit: Bool[Tensor, "events negatives"],
+) -> Float[Tensor, ""]:
+    """Return the binary cross-entropy, with the mean over an event's negatives."""
+    counted = (~hit).sum(1).clamp(min=1)
+    negatives = softplus(negative).masked_fill(hit, 0).sum(1) / counted
+    return (softplus(-positive) + negatives).mean()
+
+
+def bpr_max(
+    positive: Float[Tensor, "events"],
+    negative: Float[Tensor, "events negatives"],
+    hit: Bool[Tensor, "events negatives"],
+    *,
+    penalty: float,
+) -> Float[Tensor, ""]:
+    """Return BPR-max (Hidasi and Karatzoglou, 2018, equation 10).
+
+    -log Σ softmax(neg) · sigmoid(pos - neg) + penalty · Σ softmax(neg) · neg². An event
+    of which all negatives are hits counts as 0.
+    """
+    blank = hit.all(1)
+    hit = hit & ~blank[:, None]
+    weight = negative.masked_fill(hit, -torch.inf).log_softmax(1)
+    likelihood = (weight + logsigmoid(positive[:, None] - negative)).logsumexp(1)
+    size = (weight.exp() * negative.square()).sum(1)
+    return (penalty * size - likelihood).masked_fill(blank, 0).mean()
 
 
 def sampled_softmax(
@@ -15,13 +54,17 @@ def sampled_softmax(
     negative: Float[Tensor, "events negatives"],
     hit: Bool[Tensor, "events negatives"],
 ) -> Float[Tensor, ""]:
-    """Return the cross-entropy of the positive among its negatives (SSM, section 2.2).
-
-    The mean over the events.
-    """
+    """Return the cross-entropy of the positive among its negatives (SSM)."""
     logits = torch.cat([positive[:, None], negative.masked_fill(hit, -torch.inf)], 1)
     return cross_entropy(logits, torch.zeros_like(positive, dtype=torch.long))
 
 
-LOSSES = {"sampled_softmax": sampled_softmax}
-"""The loss functions by their names in `LossParams`."""
+def choose_loss(params: LossParams) -> Loss:
+    """Return the loss of `params`."""
+    match params.name:
+        case "bce":
+            return bce
+        case "bpr_max":
+            return partial(bpr_max, penalty=params.penalty)
+        case "sampled_softmax":
+            return sampled_softmax

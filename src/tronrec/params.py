@@ -69,13 +69,23 @@ class ModelParams(Params):
         return self
 
 
+Granularity = Literal["elementwise", "sessionwise", "batchwise"]
+"""Whether negatives are drawn for each event, each session, or once for the batch."""
+
+
 class SamplingParams(Params):
     """The negatives of an event (paper, section 2.1)."""
 
     uniform: int = Field(16_384, ge=0)
     """Items drawn uniformly from the catalogue."""
+    uniform_granularity: Granularity = "batchwise"
+    """For what the uniform negatives are drawn anew."""
     in_batch: int = Field(127, ge=0)
     """Clicks drawn from the other sessions of the batch."""
+    in_batch_granularity: Granularity = "sessionwise"
+    """For what the in-batch negatives are drawn anew."""
+    exclude_session: bool = False
+    """No item of the session is a negative; otherwise only the target itself is not."""
     top_k: int | None = Field(100, ge=1)
     """Keep only the k highest-scored negatives of an event; null keeps all."""
 
@@ -94,8 +104,18 @@ class SamplingParams(Params):
 class LossParams(Params):
     """What is minimised (paper, section 2.2)."""
 
-    name: Literal["sampled_softmax"] = "sampled_softmax"
-    """The loss function."""
+    name: Literal["bce", "bpr_max", "sampled_softmax"] = "sampled_softmax"
+    """Binary cross-entropy, BPR-max, or the softmax over positive and negatives."""
+    penalty: float = Field(0, ge=0)
+    """Weight of BPR-max's score regularisation."""
+
+    @model_validator(mode="after")
+    def _penalty_has_an_effect(self) -> Self:
+        if self.penalty and self.name != "bpr_max":
+            raise ValueError(
+                f"penalty ({self.penalty:g}) is for bpr_max only; set it to 0"
+            )
+        return self
 
 
 class TrainingParams(Params):
@@ -190,6 +210,16 @@ class SystemParams(Params):
     sampling: SamplingParams = SamplingParams()
     loss: LossParams = LossParams()
     training: TrainingParams = TrainingParams()
+
+    @model_validator(mode="after")
+    def _batch_has_in_batch_negatives(self) -> Self:
+        in_batch, batch_size = self.sampling.in_batch, self.training.batch_size
+        if in_batch >= batch_size:
+            raise ValueError(
+                f"sampling.in_batch ({in_batch}) exceeds the other sessions of a batch "
+                f"({batch_size - 1}); lower it or raise training.batch_size"
+            )
+        return self
 
 
 class DatasetParams(SystemParams):

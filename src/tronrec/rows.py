@@ -32,22 +32,22 @@ def pair_products(
 
 def row_logits(
     hidden: Float[Tensor, "events size"],
-    pool: Float[Tensor, "pool size"],
-    slots: Int[Tensor, "events candidates"],
+    table: Float[Tensor, "items size"],
+    items: Int[Tensor, "events candidates"],
 ) -> Float[Tensor, "events candidates"]:
     """Return the product of each hidden state with its own candidates."""
-    event = torch.arange(len(slots), device=slots.device)[:, None].expand_as(slots)
-    pairs = event.reshape(-1), slots.reshape(-1)
-    return pair_products(hidden, pool, *pairs).view_as(slots)
+    event = torch.arange(len(items), device=items.device)[:, None].expand_as(items)
+    pairs = event.reshape(-1), items.reshape(-1)
+    return pair_products(hidden, table, *pairs).view(items.shape)
 
 
 def weighted_rows(
-    pool: Float[Tensor, "pool size"],
-    slots: Int[Tensor, "events candidates"],
+    table: Float[Tensor, "items size"],
+    items: Int[Tensor, "events candidates"],
     weights: Float[Tensor, "events candidates"],
 ) -> Float[Tensor, "events size"]:
     """Return, for each event, the weighted sum of its candidates' vectors."""
-    return embedding_bag(slots, pool, mode="sum", per_sample_weights=weights)
+    return embedding_bag(items, table, mode="sum", per_sample_weights=weights)
 
 
 @dataclass(frozen=True)

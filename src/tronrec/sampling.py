@@ -1,8 +1,10 @@
 """Negatives of an event: drawn, scored, and the hardest kept (paper, section 2.1).
 
-A step has one *pool* of items: those drawn uniformly, then the clicks of the batch. A
-candidate is a slot of the pool, so no item is embedded twice, and inputs, positives and
-negatives are rows of one table.
+Uniform negatives are items of the whole catalogue, in-batch negatives are clicks of the
+other sessions of the batch, so popular items come up more often. Each kind is drawn
+anew for every event (elementwise), session (sessionwise) or batch (batchwise). An
+event's own target is never a negative: where it is drawn, it is an accidental hit and
+masked.
 """
 
 from dataclasses import dataclass
@@ -12,50 +14,62 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from tronrec.batches import Batch
-from tronrec.params import SamplingParams
+from tronrec.params import Granularity, SamplingParams
+from tronrec.rows import row_logits
 from tronrec.schemas import PADDING
 
 GROUP = 16
 """Candidates that are compared by their maximum first; see `hardest`."""
+REDRAWS = 8
+"""Times that an item of the session is replaced by a new draw before it is masked."""
 
 
 @dataclass(frozen=True)
 class Negatives:
     """The negatives an event is trained against."""
 
-    slots: Int[Tensor, "events negatives"]
-    """Rows of the pool."""
+    items: Int[Tensor, "events negatives"]
     hit: Bool[Tensor, "events negatives"]
-    """Where a negative is the event's own target: an accidental hit, to be ignored."""
+    """What is no negative after all, such as the event's own target; to be ignored."""
 
 
 def draw_uniform(
-    count: int, num_items: int, generator: Generator
-) -> Int[Tensor, "count"]:
-    """Draw items from the whole catalogue, with replacement: one set for the batch."""
+    shape: tuple[int, ...], num_items: int, generator: Generator
+) -> Int[Tensor, "..."]:
+    """Draw items from the whole catalogue, with replacement."""
     first = PADDING + 1
     return torch.randint(
-        first, first + num_items, (count,), generator=generator, device=generator.device
+        first, first + num_items, shape, generator=generator, device=generator.device
     )
 
 
 def draw_in_batch(
-    lengths: Int[Tensor, "sessions"], count: int, generator: Generator
-) -> Int[Tensor, "sessions {count}"]:
-    """Draw rows of `Batch.clicks`, for each session from those of the other sessions.
+    lengths: Int[Tensor, "sessions"],
+    session: Int[Tensor, "rows"],
+    count: int,
+    generator: Generator,
+) -> Int[Tensor, "rows {count}"]:
+    """Draw rows of `Batch.clicks` from those of the other sessions.
 
     Every click of the others is equally likely, so items come by their frequency. The
     batch must have two sessions at least.
+
+    Args:
+        lengths: Clicks of each session of the batch.
+        session: The session for which each row of the result is drawn.
+        count: Draws for each.
+        generator: Source of the draws, on the device of the lengths.
     """
-    ends = lengths.cumsum(0)[:, None]
-    own = lengths[:, None]
-    others = ends[-1:] - own
-    size = (len(lengths), count)
+    ends = lengths.cumsum(0)
+    own, begin = lengths[session, None], (ends - lengths)[session, None]
     share = torch.rand(
-        size, generator=generator, device=generator.device, dtype=torch.float64
+        (len(session), count),
+        generator=generator,
+        device=generator.device,
+        dtype=torch.float64,
     )
-    row = (share * others).long()
-    return row + own * (row >= ends - own)
+    row = (share * (ends[-1] - own)).long()
+    return row + own * (row >= begin)
 
 
 def hardest(
@@ -64,8 +78,7 @@ def hardest(
     """Return the k largest scores of each row and their columns, in no order.
 
     Exact, as `torch.topk`, and faster on wide rows: a value among the k largest lies in
-    a group whose maximum is among the k largest maxima, so only those groups are
-    searched.
+    a group whose maximum is among the k largest maxima; only those are searched.
     """
     events, candidates = scores.shape
     groups = candidates // GROUP
@@ -87,7 +100,7 @@ def forget_hits(
 ) -> None:
     """Set the scores of each event's own target to -inf, in place.
 
-    A CPU looks the few hits up; a GPU compares all pairs rather than wait for their
+    A CPU looks the few hits up. A GPU compares all pairs, and need not wait for their
     number.
     """
     if scores.is_cuda:
@@ -102,15 +115,15 @@ def forget_hits(
 
 
 class NegativeSampler:
-    """Uniform negatives of the batch and in-batch negatives of each session."""
+    """Draws the negatives of a batch, and keeps the hardest of them."""
 
     def __init__(self, params: SamplingParams, score_dtype: torch.dtype) -> None:
         """Keep the numbers.
 
         Args:
             params: How many negatives of each kind, and how many of them to keep.
-            score_dtype: Precision in which candidates are compared. It decides which
-                negatives are kept, never their logits.
+            score_dtype: Precision in which candidates of a whole batch are compared. It
+                decides which negatives are kept, never their logits.
         """
         self.params = params
         self.score_dtype = score_dtype
@@ -119,35 +132,140 @@ class NegativeSampler:
     def choose(
         self,
         hidden: Float[Tensor, "events size"],
-        pool_items: Int[Tensor, "pool"],
-        pool: Float[Tensor, "pool size"],
+        table: Float[Tensor, "items size"],
         batch: Batch,
         generator: Generator,
     ) -> Negatives:
-        """Draw the in-batch negatives, and keep the hardest of both kinds.
+        """Return the negatives of each event.
 
         Args:
             hidden: Hidden state of each event.
-            pool_items: The uniform negatives of the batch, then `batch.clicks`.
-            pool: Their vectors.
+            table: Item vectors.
             batch: The sessions.
             generator: Source of the draws, on the batch's device.
         """
-        uniform, top_k = self.params.uniform, self.params.top_k
-        targets = batch.clicks[batch.targets]
-        drawn = draw_in_batch(batch.lengths, self.params.in_batch, generator)
-        in_batch = (uniform + drawn)[batch.layout.session]
-        if top_k is None:
-            every = torch.arange(uniform, device=pool.device).expand(len(batch), -1)
-            slots = torch.cat([every, in_batch], 1)
-            return Negatives(slots, pool_items[slots] == targets[:, None])
-        hidden, pool = hidden.to(self.score_dtype), pool.to(self.score_dtype)
-        scores = hidden @ pool[:uniform].T
-        forget_hits(scores, pool_items[:uniform], targets)
-        best, slots = hardest(scores, min(top_k, uniform))
-        scores = (hidden @ pool[uniform:].T).gather(1, in_batch - uniform)
-        scores.masked_fill_(pool_items[in_batch] == targets[:, None], -torch.inf)
-        best, column = hardest(torch.cat([best, scores], 1), top_k)
-        return Negatives(
-            torch.cat([slots, in_batch], 1).gather(1, column), best == -torch.inf
+        uniform = self._draw_uniform(len(table) - 1, batch, generator)
+        rows = self._draw_in_batch(batch, generator)
+        if self.params.top_k is None:
+            clicks = batch.clicks[rows]
+            items = torch.cat([uniform.expand(len(batch), -1), clicks], 1)
+            hit = self._uniform_hits(uniform, batch), self._in_batch_hits(rows, batch)
+            return Negatives(items, torch.cat(hit, 1))
+        kinds = (
+            self._best_uniform(hidden, table, uniform, batch),
+            self._in_batch(hidden, table, rows, batch),
         )
+        scores = torch.cat([scores for scores, _ in kinds], 1)
+        best, column = hardest(scores, self.params.top_k)
+        items = torch.cat([items for _, items in kinds], 1).gather(1, column)
+        return Negatives(items, best == -torch.inf)
+
+    def _draw_uniform(
+        self, num_items: int, batch: Batch, generator: Generator
+    ) -> Int[Tensor, "rows uniform"]:
+        """Return the uniform draws of each event, or the one row that all share."""
+        owners = _owners(batch, self.params.uniform_granularity)
+        size = (len(owners), self.params.uniform)
+        drawn = draw_uniform(size, num_items, generator)
+        if (
+            self.params.exclude_session
+            and self.params.uniform_granularity != "batchwise"
+        ):
+            for _ in range(REDRAWS):
+                again = draw_uniform(size, num_items, generator)
+                drawn = torch.where(batch.holds(owners, drawn), again, drawn)
+        return _spread(drawn, batch, self.params.uniform_granularity)
+
+    def _draw_in_batch(
+        self, batch: Batch, generator: Generator
+    ) -> Int[Tensor, "events in_batch"]:
+        """Return rows of `batch.clicks` for each event."""
+        granularity, count = self.params.in_batch_granularity, self.params.in_batch
+        if granularity == "batchwise":
+            rows = torch.randint(
+                len(batch.clicks),
+                (1, count),
+                generator=generator,
+                device=generator.device,
+            )
+            return rows.expand(len(batch), -1)
+        owners = _owners(batch, granularity)
+        rows = draw_in_batch(batch.lengths, owners, count, generator)
+        return _spread(rows, batch, granularity)
+
+    def _uniform_hits(
+        self, items: Int[Tensor, "rows items"], batch: Batch
+    ) -> Bool[Tensor, "events items"]:
+        """Return where an item is the event's target, or of an excluded session."""
+        hit = items == batch.clicks[batch.targets][:, None]
+        if self.params.exclude_session:
+            every = items.expand(len(batch), -1)
+            hit |= batch.holds(batch.layout.session, every)
+        return hit
+
+    def _in_batch_hits(
+        self, rows: Int[Tensor, "events rows"], batch: Batch
+    ) -> Bool[Tensor, "events rows"]:
+        """Return the same for clicks, and where a click is of the own session."""
+        hit = self._uniform_hits(batch.clicks[rows], batch)
+        if self.params.in_batch_granularity == "batchwise":
+            hit |= batch.owner[rows] == batch.layout.session[:, None]
+        return hit
+
+    def _best_uniform(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "items size"],
+        items: Int[Tensor, "rows uniform"],
+        batch: Batch,
+    ) -> tuple[Tensor, Tensor]:
+        """Return scores and items of the hardest uniform negatives of each event.
+
+        A batchwise draw is one product for all events. Any other has candidates of its
+        own for each event, all of which are returned.
+        """
+        if self.params.uniform_granularity != "batchwise":
+            scores = row_logits(hidden, table, items).to(self.score_dtype)
+            hit = self._uniform_hits(items, batch)
+            return scores.masked_fill_(hit, -torch.inf), items
+        [shared] = items
+        vectors = table.index_select(0, shared).to(self.score_dtype)
+        scores = hidden.to(self.score_dtype) @ vectors.T
+        if self.params.exclude_session:
+            scores.masked_fill_(self._uniform_hits(items, batch), -torch.inf)
+        else:
+            forget_hits(scores, shared, batch.clicks[batch.targets])
+        assert self.params.top_k is not None
+        best, column = hardest(scores, min(self.params.top_k, len(shared)))
+        return best, shared[column]
+
+    def _in_batch(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "items size"],
+        rows: Int[Tensor, "events in_batch"],
+        batch: Batch,
+    ) -> tuple[Tensor, Tensor]:
+        """Return scores and items of the in-batch negatives of each event."""
+        vectors = table.index_select(0, batch.clicks).to(self.score_dtype)
+        scores = (hidden.to(self.score_dtype) @ vectors.T).gather(1, rows)
+        hit = self._in_batch_hits(rows, batch)
+        return scores.masked_fill_(hit, -torch.inf), batch.clicks[rows]
+
+
+def _owners(batch: Batch, granularity: Granularity) -> Int[Tensor, "rows"]:
+    """Return the session for which each row of a draw is made; 0 for all in one."""
+    match granularity:
+        case "elementwise":
+            return batch.layout.session
+        case "sessionwise":
+            return torch.arange(len(batch.lengths), device=batch.lengths.device)
+        case "batchwise":
+            return batch.lengths.new_zeros(1)
+
+
+def _spread(
+    drawn: Int[Tensor, "rows count"], batch: Batch, granularity: Granularity
+) -> Int[Tensor, "..."]:
+    """Give each event the draws of its session."""
+    return drawn[batch.layout.session] if granularity == "sessionwise" else drawn

@@ -24,7 +24,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
 from tronrec.evaluation.ranking import rank_targets
-from tronrec.losses import LOSSES
+from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams, TrainingParams
 from tronrec.precision import coarse_dtype
@@ -93,7 +93,7 @@ class Trainer:
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
         self.sampler = NegativeSampler(params.sampling, coarse_dtype(self.device))
-        self.loss = LOSSES[params.loss.name]
+        self.loss = choose_loss(params.loss)
         self.rows = RowAdam(self.model.items)
         encoder = self.model.encoder.parameters()
         self.dense = torch.optim.Adam(
