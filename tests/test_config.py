@@ -88,7 +88,7 @@ TABLE_2 = {
         None,
         (0.1, 0.05, 0.05),
     ),
-    # The dropout of TRON on Diginetica is that of our shorter schedule, not the paper's.
+    "sasrec_ssm": ("sampled_softmax", 8192, "sessionwise", 127, None, (0.1, 0.05, 0.05)),  # noqa: E501
     "tron_l": ("sampled_softmax", 8192, "batchwise", 127, 100, (0.25, 0.05, 0.05)),
     "tron_xl": ("sampled_softmax", 16384, "batchwise", 127, 100, (0.25, 0.05, 0.05)),
 }

@@ -31,15 +31,16 @@ class RowAdam:
         self.steps += 1
         rows, gradient = gradients.items, gradients.vectors
         beta_mean, beta_square = BETAS
-        mean = self.mean[rows].lerp_(gradient, 1 - beta_mean)
-        square = self.square[rows].mul_(beta_square)
+        mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - beta_mean)
+        square = self.square.index_select(0, rows).mul_(beta_square)
         square.addcmul_(gradient, gradient, value=1 - beta_square)
         self.mean.index_copy_(0, rows, mean)
         self.square.index_copy_(0, rows, square)
         root = (1 - beta_square**self.steps) ** 0.5
         size = learning_rate / (1 - beta_mean**self.steps)
         update = mean.div_(square.sqrt_().div_(root).add_(EPSILON))
-        self.table.index_add_(0, rows, update, alpha=-size)
+        moved = self.table.index_select(0, rows).sub_(update, alpha=size)
+        self.table.index_copy_(0, rows, moved)
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors a resumed run needs."""
