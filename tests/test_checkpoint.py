@@ -53,3 +53,12 @@ def test_a_pickle_is_not_run(tmp_path):
     torch.save({"items": torch.zeros(3)}, path)
     with pytest.raises(UserError, match="not a readable"):
         Checkpoint.load(path)
+
+
+def test_a_file_of_another_version_is_refused(checkpoint, tmp_path, monkeypatch):
+    path = tmp_path / "c.safetensors"
+    monkeypatch.setattr("tronrec.checkpoint.FACTS", "tronrec-0")
+    checkpoint.save(path)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"c\.safetensors: not a readable"):
+        Checkpoint.load(path)

@@ -14,7 +14,8 @@ from tronrec.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-FACTS = "tronrec"
+FACTS = "tronrec-1"
+"""Where the facts stand in a file; the number changes with what they hold."""
 
 
 @dataclass(frozen=True)
