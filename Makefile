@@ -12,7 +12,7 @@ RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint viz viz-build docs clean
+.PHONY: help run test lint bench viz viz-build docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.base  ## Time training and evaluation on this machine, in ratios
+	$(BIN)/python benchmarks/run.py
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
 	$(VIZ) run

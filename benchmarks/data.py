@@ -27,5 +27,5 @@ def draw_sessions(shape: Shape, sessions: int = 4096, seed: int = 0) -> PackedSe
     lengths = 1 + generator.geometric(1 / (shape.mean_clicks - 1), sessions)
     offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int64)
     share = generator.random(offsets[-1])
-    items = (shape.num_items ** share).astype(np.int32)
+    items = (shape.num_items**share).astype(np.int32)
     return PackedSessions(np.minimum(items, shape.num_items), offsets)

@@ -1,124 +1,116 @@
-"""Times training steps: the packed one, the padded one a reader would write, and both
-against the rate at which this machine multiplies matrices.
-
-Times of a shared machine wander, so everything is measured in turns within one run, and
-ratios are what counts.
-"""
+"""Training steps to be timed: ours, and the padded one that a reader would write."""
 
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
 
-from tronrec.batches import SessionBatches
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from timing import Step, in_turns, stopwatches
+
+from data import Shape, draw_sessions
+from reference.padded import PaddedTron
+from tronrec.batches import Batch, SessionBatches
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
 from tronrec.precision import coarse_dtype
 from tronrec.sampling import NegativeSampler
+from tronrec.training import step as step_module
 from tronrec.training.optimizers import RowAdam
-from tronrec.training.step import backward
-
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
-
-from data import DIGINETICA, OTTO, Shape, draw_sessions  # noqa: E402
-from reference.padded import PaddedTron  # noqa: E402
-
-Step = Callable[[], object]
 
 
-def packed_step(params: SystemParams, shape: Shape) -> Step:
-    """Return a function that trains on the next batch, as `training.loop` does."""
-    torch.manual_seed(0)
-    device = torch.device("cpu")
-    batches = SessionBatches(draw_sessions(shape), device)
-    model = Recommender(params.model, shape.num_items).train()
-    sampler = NegativeSampler(params.sampling, coarse_dtype(device))
-    loss, generator = choose_loss(params.loss), torch.Generator()
-    rows = RowAdam(model.items)
-    dense = torch.optim.Adam(model.encoder.parameters(), 1e-3, fused=True)
+class PackedTraining:
+    """The state of a training, and its next step."""
 
-    def endless():
+    def __init__(self, params: SystemParams, shape: Shape) -> None:
+        torch.manual_seed(0)
+        device = torch.device("cpu")
+        self.params = params
+        self.sessions = SessionBatches(draw_sessions(shape), device)
+        self.model = Recommender(params.model, shape.num_items).train()
+        self.sampler = NegativeSampler(params.sampling, coarse_dtype(device))
+        self.loss, self.generator = choose_loss(params.loss), torch.Generator()
+        self.rows = RowAdam(self.model.items)
+        encoder = self.model.encoder.parameters()
+        self.dense = torch.optim.Adam(encoder, 1e-3, fused=True)
+        self.batches = self.endless()
+
+    def endless(self) -> Iterator[Batch]:
+        """Yield batches, epoch after epoch."""
+        generator = np.random.default_rng(0)
         while True:
-            yield from batches.epoch(
-                batch_size=params.training.batch_size,
-                window=params.model.window,
-                generator=np.random.default_rng(),
+            yield from self.sessions.epoch(
+                batch_size=self.params.training.batch_size,
+                window=self.params.model.window,
+                generator=generator,
             )
 
-    source = endless()
+    def step(self) -> None:
+        """Do what `training.loop` does for a batch."""
+        batch = next(self.batches)
+        self.dense.zero_grad()
+        gradients = step_module.backward(
+            self.model, batch, self.sampler, self.loss, self.generator
+        )
+        self.dense.step()
+        self.rows.step(gradients.items, 1e-3)
 
-    def step() -> None:
-        dense.zero_grad()
-        gradients = backward(model, next(source), sampler, loss, generator)
-        dense.step()
-        rows.step(gradients.items, 1e-3)
+    def stages(self, steps: int = 20) -> dict[str, float]:
+        """Return the seconds of each stage of a step."""
+        for _ in range(3):
+            self.step()
+        places = (
+            (self.model.encoder, "forward", "encoder, forward"),
+            (torch.Tensor, "backward", "encoder, backward"),
+            (self.sampler, "choose", "draw, score and choose negatives"),
+            (step_module, "row_logits", "logits"),
+            (step_module, "weighted_rows", "gradient of hidden states"),
+            (step_module, "sum_by_item", "gradient of items"),
+            (self.rows, "step", "row-wise Adam"),
+            (self.dense, "step", "Adam of the encoder"),
+        )
+        with stopwatches(*places) as totals:
+            whole = in_turns({"step": self.step}, rounds=steps, warm_up=0)["step"]
+        found = {label: total / steps for label, total in totals.items()}
+        return found | {"the rest": max(0.0, whole - sum(found.values()))}
 
-    return step
 
+class PaddedTraining:
+    """The same for the padded reference."""
 
-def padded_step(params: SystemParams, shape: Shape) -> Step:
-    """Return the same for the padded reference."""
-    sessions = draw_sessions(shape)
-    model = PaddedTron(params, shape.num_items).train()
-    adam = torch.optim.Adam(model.parameters(), 1e-3)
-    batch = torch.zeros(params.training.batch_size, params.model.window + 1).long()
-    runs = list(zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True))
+    def __init__(self, params: SystemParams, shape: Shape) -> None:
+        torch.manual_seed(0)
+        self.params, self.sessions = params, draw_sessions(shape)
+        self.model = PaddedTron(params, shape.num_items).train()
+        self.adam = torch.optim.Adam(self.model.parameters(), 1e-3)
+        self.generator = np.random.default_rng(0)
 
-    def step() -> None:
-        chosen = np.random.default_rng().choice(len(runs), len(batch), replace=False)
-        batch.zero_()
+    def step(self) -> None:
+        """Pad the next sessions and train on them."""
+        offsets, size = self.sessions.offsets, self.params.training.batch_size
+        chosen = self.generator.choice(len(self.sessions), size, replace=False)
+        batch = torch.zeros(size, self.params.model.window + 1, dtype=torch.long)
         for row, number in zip(batch, chosen, strict=True):
-            clicks = sessions.items[slice(*runs[number])][-len(row) :]
+            clicks = self.sessions.items[offsets[number] : offsets[number + 1]]
+            clicks = clicks[-len(row) :]
             row[: len(clicks)] = torch.from_numpy(clicks.astype(np.int64))
-        adam.zero_grad()
-        model.loss(batch).backward()
-        adam.step()
-
-    return step
+        self.adam.zero_grad()
+        self.model.loss(batch).backward()
+        self.adam.step()
 
 
-def product_rate(dtype: torch.dtype) -> float:
-    """Return the GFLOP/s of a large matrix product."""
-    left, right = torch.randn(2048, 256).to(dtype), torch.randn(256, 8192).to(dtype)
-    seconds = [timed(lambda: left @ right) for _ in range(12)][2:]
-    return 2 * 2048 * 256 * 8192 / median(seconds) / 1e9
+def compare(params: SystemParams, shape: Shape, rounds: int) -> dict[str, float]:
+    """Return the median seconds of the packed and the padded step."""
+    packed, padded = PackedTraining(params, shape), PaddedTraining(params, shape)
 
+    def several() -> None:
+        for _ in range(8):
+            packed.step()
 
-def timed(step: Step) -> float:
-    """Return the seconds of one call."""
-    started = time.perf_counter()
-    step()
-    return time.perf_counter() - started
-
-
-def compare(params: SystemParams, shape: Shape, repeats: int) -> None:
-    """Print one row: both steps, timed in turns."""
-    packed, padded = packed_step(params, shape), padded_step(params, shape)
-    for _ in range(5):
-        packed()
-    padded()
-    ours, theirs = [], []
-    for _ in range(repeats):
-        theirs.append(timed(padded))
-        ours += [timed(packed) for _ in range(8)]
-    steps = shape.sessions_per_epoch / params.training.batch_size
-    print(  # noqa: T201
-        f"| {shape.name} | {1e3 * median(theirs):.0f} | {1e3 * median(ours):.1f} | "
-        f"{1e3 * min(ours):.1f} | {median(theirs) / median(ours):.1f} | "
-        f"{3600 / steps / median(ours):.2f} |",
-        flush=True,
-    )
-
-
-if __name__ == "__main__":
-    rates = {d: product_rate(d) for d in (torch.float32, torch.bfloat16)}
-    print("; ".join(f"{d}: {rate:.0f} GFLOP/s" for d, rate in rates.items()))  # noqa: T201
-    print("| size | padded ms | packed ms | best ms | ratio | epochs/h |")  # noqa: T201
-    print("| :-- | --: | --: | --: | --: | --: |")  # noqa: T201
-    compare(SystemParams(), DIGINETICA, repeats=6)
-    compare(SystemParams(), OTTO, repeats=3)
+    steps: dict[str, Step] = {"packed": several, "padded": padded.step}
+    found = in_turns(steps, rounds, warm_up=1)
+    return found | {"packed": found["packed"] / 8}

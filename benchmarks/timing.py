@@ -1,0 +1,66 @@
+"""Stopwatches for a machine whose speed wanders: medians, and everything in turns."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import torch
+
+Step = Callable[[], object]
+
+
+def timed(step: Step) -> float:
+    """Return the seconds of one call."""
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def in_turns(steps: dict[str, Step], rounds: int, warm_up: int = 3) -> dict[str, float]:
+    """Return the median seconds of each step; they take turns on the same machine."""
+    for step in steps.values():
+        for _ in range(warm_up):
+            step()
+    seconds = defaultdict(list)
+    for _ in range(rounds):
+        for name, step in steps.items():
+            seconds[name].append(timed(step))
+    return {name: median(times) for name, times in seconds.items()}
+
+
+def product_rate(dtype: torch.dtype) -> float:
+    """Return the GFLOP/s of a large matrix product."""
+    left, right = torch.randn(2048, 200).to(dtype), torch.randn(200, 16384).to(dtype)
+    seconds = in_turns({"product": lambda: left @ right}, rounds=12)["product"]
+    return 2 * 2048 * 200 * 16384 / seconds / 1e9
+
+
+@contextmanager
+def stopwatches(*places: tuple[Any, str, str]) -> Iterator[dict[str, float]]:
+    """Time every call of some functions; yield their total seconds by label.
+
+    Args:
+        places: Owner of the function, its name there, and the label.
+    """
+    totals: dict[str, float] = defaultdict(float)
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+
+    def watch(function: Callable[..., Any], label: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            result = function(*arguments, **options)
+            totals[label] += time.perf_counter() - started
+            return result
+
+        return call
+
+    for (owner, name, label), (_, _, function) in zip(places, originals, strict=True):
+        setattr(owner, name, watch(function, label))
+    try:
+        yield totals
+    finally:
+        for owner, name, function in originals:
+            setattr(owner, name, function)
