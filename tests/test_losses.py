@@ -1,3 +1,4 @@
+import math
 from functools import partial
 
 import pytest
@@ -55,6 +56,15 @@ def test_a_hit_has_no_gradient_and_nothing_overflows(pair):
     assert not negative.grad[hit].any()
     assert negative.grad.isfinite().all()
     assert positive.grad.isfinite().all()
+
+
+def test_scores_pass_through_an_elu():
+    positive, negative = torch.tensor([-2.0]), torch.tensor([[3.0, -1.0, 9.0]])
+    hit = torch.tensor([[False, False, True]])
+    scores = [0.5 * (math.exp(-2) - 1), 3.0, 0.5 * (math.exp(-1) - 1)]
+    loss = choose_loss(LossParams(name="bpr_max", penalty=0.5, elu=0.5))
+    expected = reference.bpr_max(scores[0], scores[1:], 0.5)
+    assert loss(positive, negative, hit).item() == pytest.approx(expected)
 
 
 def test_the_loss_is_chosen_by_its_name():

@@ -18,7 +18,7 @@ from tronrec.systems import DATASETS
 
 Run = Callable[..., CompletedProcess[str]]
 
-VERBS = ("prepare", "train", "evaluate", "simulate")
+VERBS = ("prepare", "train", "evaluate", "benchmark", "simulate")
 
 
 @pytest.fixture(scope="module")

@@ -66,14 +66,16 @@ granularities = st.sampled_from(["elementwise", "sessionwise", "batchwise"])
 @st.composite
 def mixes(draw, top_k: bool) -> SamplingParams:
     uniform, in_batch = draw(st.integers(0, 40)), draw(st.integers(0, 40))
-    uniform += uniform + in_batch == 0
+    frequency = draw(st.sampled_from([0, 7]))
+    uniform += uniform + frequency + in_batch == 0
     return SamplingParams(
         uniform=uniform,
+        frequency=frequency,
         uniform_granularity=draw(granularities),
         in_batch=in_batch,
         in_batch_granularity=draw(granularities),
         exclude_session=draw(st.booleans()),
-        top_k=draw(st.integers(1, uniform + in_batch)) if top_k else None,
+        top_k=draw(st.integers(1, uniform + frequency + in_batch)) if top_k else None,
     )
 
 
@@ -82,7 +84,8 @@ def choose(params: SamplingParams, seed: int, num_items: int):
     batch = make_batch(seed, num_items)
     table, hidden = torch.randn(num_items + 1, 8), torch.randn(len(batch), 8)
     generator = torch.Generator().manual_seed(seed)
-    sampler = NegativeSampler(params, torch.float32)
+    clicks = torch.randint(1, num_items + 1, (100,), dtype=torch.int32)
+    sampler = NegativeSampler(params, torch.float32, clicks)
     return batch, table, hidden, sampler.choose(hidden, table, batch, generator)
 
 
@@ -102,7 +105,8 @@ def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
 def test_without_top_k_every_negative_is_kept_and_hits_are_marked(params, seed):
     """Few items, so that targets are drawn often (trap 2)."""
     batch, _, _, found = choose(params, seed, num_items=9)
-    shape = (len(batch), params.uniform + params.in_batch)
+    total = params.uniform + params.frequency + params.in_batch
+    shape = (len(batch), total)
     assert found.items.shape == found.hit.shape == shape
     assert found.items.min() >= 1 and found.items.max() <= 9
     for items, hit, banned in zip(
@@ -126,7 +130,7 @@ def test_granularity_says_who_shares_draws(params, seed):
     session = batch.layout.session
     for granularity, items in zip(
         (params.uniform_granularity, params.in_batch_granularity),
-        found.items.split([params.uniform, params.in_batch], 1),
+        found.items.split([params.uniform + params.frequency, params.in_batch], 1),
         strict=True,
     ):
         if granularity == "batchwise":
@@ -152,6 +156,23 @@ def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
             (table[kept] @ hidden[event]).sort(descending=True).values,
             scores[: params.top_k],
         )
+
+
+def test_frequent_items_are_drawn_by_their_clicks():
+    clicks = torch.tensor([3, 1, 3, 3, 2, 1, 3, 3])
+    params = SamplingParams(frequency=20_000, uniform=5, in_batch=0, top_k=None)
+    batch, generator = make_batch(0, 9), torch.Generator().manual_seed(0)
+    table, hidden = torch.randn(10, 8), torch.randn(len(batch), 8)
+    sampler = NegativeSampler(params, torch.float32, clicks)
+    items = sampler.choose(hidden, table, batch, generator).items[0, 5:]
+    counts = torch.bincount(items, minlength=10)
+    assert counts.sum() == counts[1:4].sum() == 20_000
+    assert_equally_likely(counts[1:4] / torch.tensor([2, 1, 5]))
+
+
+def test_without_clicks_there_is_no_frequency():
+    with pytest.raises(ValueError, match="no clicks"):
+        NegativeSampler(SamplingParams(frequency=1), torch.float32)
 
 
 def test_items_of_the_session_are_drawn_again():

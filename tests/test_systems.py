@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronrec.errors import UserError
-from tronrec.params import DatasetParams
+from tronrec.params import BenchmarkParams, DatasetParams, SystemParams
 from tronrec.systems import DATASETS, merge, resolve_parameters
 
 XL = {"systems": {"tron_xl": None}}
 DEFAULTS = DatasetParams().model_dump(mode="json")
+SYSTEM_DEFAULTS = SystemParams().model_dump(mode="json")
 
 choices = st.fixed_dictionaries(
     {},
@@ -28,6 +29,19 @@ choices = st.fixed_dictionaries(
         "training": st.none() | st.fixed_dictionaries({"epochs": st.integers(1, 9)}),
     },
 )
+
+
+def compare_all(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the benchmark block that compares all systems as they are."""
+    systems = {
+        name: merge(SYSTEM_DEFAULTS, own or {})
+        for name, own in parameters["systems"].items()
+    }
+    return DEFAULTS["benchmark"] | {"systems": systems}
+
+
+def without_benchmark(block: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in block.items() if key != "benchmark"}
 
 
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[Any, Any]:
@@ -50,9 +64,12 @@ def test_the_later_layer_wins(
         "otto": own,
     }
     resolved = resolve_parameters(parameters)
-    expected = leaves(DEFAULTS) | leaves(system)
-    assert leaves(resolved["yoochoose"]) == expected
-    assert leaves(resolved["otto"]) == expected | leaves(on_otto) | leaves(own)
+    expected = leaves(without_benchmark(DEFAULTS)) | leaves(system)
+    assert leaves(without_benchmark(resolved["yoochoose"])) == expected
+    expected |= leaves(on_otto)
+    assert leaves(without_benchmark(resolved["otto"])) == expected | leaves(own)
+    compared = resolved["otto"]["benchmark"]["systems"]["tron_xl"]
+    assert leaves(compared).items() <= expected.items()
 
 
 @settings(deadline=None)
@@ -63,13 +80,41 @@ def test_resolving_twice_changes_nothing(own: dict[str, Any]) -> None:
 
 
 def test_a_block_is_complete_without_being_written() -> None:
-    assert resolve_parameters(XL) == XL | dict.fromkeys(DATASETS, DEFAULTS)
+    block = DEFAULTS | {"benchmark": compare_all(XL)}
+    assert resolve_parameters(XL) == XL | dict.fromkeys(DATASETS, block)
 
 
 def test_null_is_a_value_where_it_may_be_one() -> None:
     own = {"sampling": {"top_k": None}, "model": None}
     block = resolve_parameters(XL | {"otto": own})["otto"]
-    assert block == merge(DEFAULTS, {"sampling": {"top_k": None}})
+    expected = merge(DEFAULTS, {"sampling": {"top_k": None}})
+    assert without_benchmark(block) == without_benchmark(expected)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [["small", "tron_xl"], "small tron_xl", {"small": None, "tron_xl": {}}],
+)
+def test_a_benchmark_names_its_systems(chosen: object) -> None:
+    small = {"model": {"layers": 1}, "datasets": {"otto": {"model": {"window": 7}}}}
+    parameters = {
+        "systems": {"tron_xl": None, "other": None, "small": small},
+        "otto": {"benchmark": {"systems": chosen, "epochs": 3}},
+    }
+    benchmark = resolve_parameters(parameters)["otto"]["benchmark"]
+    assert list(benchmark["systems"]) == ["small", "tron_xl"]
+    assert benchmark["systems"]["small"]["model"]["layers"] == 1
+    assert benchmark["systems"]["small"]["model"]["window"] == 7
+    entries = BenchmarkParams.model_validate(benchmark).entries()
+    assert {system.training.epochs for system in entries.values()} == {3}
+
+
+def test_a_system_may_differ_in_the_benchmark() -> None:
+    changes = {"tron_xl": {"training": {"epochs": 2}}}
+    block = {"model": {"layers": 5}, "benchmark": {"systems": changes}}
+    resolved = resolve_parameters(XL | {"otto": block})["otto"]
+    compared = resolved["benchmark"]["systems"]["tron_xl"]
+    assert compared == merge(SYSTEM_DEFAULTS, changes["tron_xl"])
 
 
 def test_runtime_keys_pass() -> None:
@@ -82,7 +127,7 @@ def test_runtime_keys_pass() -> None:
         ({"oto": {}}, "oto: unknown; did you mean otto?"),
         (
             {"seed": 1},
-            f"seed: unknown; known: {', '.join(DATASETS)}, systems, raw_root",
+            f"seed: unknown; known: {', '.join(DATASETS)}, systems, tuning, raw_root",
         ),
         (
             {"otto": {"training": {"epochs": -1}}},
@@ -99,7 +144,7 @@ def test_runtime_keys_pass() -> None:
         ({"otto": {"trainin": {}}}, "otto.trainin: unknown parameter; did you mean"),
         (
             {"otto": {"sampling": {"top_k": 9, "uniform": 2, "in_batch": 3}}},
-            "otto.sampling: top_k (9) exceeds uniform + in_batch (5); lower it",
+            "otto.sampling: top_k (9) exceeds the negatives (5); lower it",
         ),
         (
             {"otto": {"model": 3}},
@@ -108,6 +153,36 @@ def test_runtime_keys_pass() -> None:
         (
             {"otto": {"evaluation": {"cutoffs": [20, "x"]}}},
             "otto.evaluation.cutoffs.1 = 'x': must be a valid integer",
+        ),
+        (
+            {"otto": {"benchmark": {"systems": ["bert"]}}},
+            "otto.benchmark.systems.bert: unknown; known: tron_xl",
+        ),
+        (
+            {"otto": {"benchmark": {"systems": {"tron_xl": {"loss": {"nam": 1}}}}}},
+            "otto.benchmark.systems.tron_xl.loss.nam: unknown parameter; did you mean",
+        ),
+        (
+            {"otto": {"benchmark": {"epoch": 1}}},
+            "otto.benchmark.epoch: unknown parameter; did you mean epochs?",
+        ),
+        (
+            {"otto": {"training": {"batch_size": 16}}},
+            "otto: sampling.in_batch (127) exceeds the other sessions of a batch (15)",
+        ),
+        (
+            {"otto": {"training": {"batches": "session_parallel"}}},
+            "otto: training.batches (session_parallel) needs an encoder with a state",
+        ),
+        (
+            {
+                "otto": {
+                    "training": {"batches": "session_parallel"},
+                    "model": {"encoder": "gru"},
+                    "sampling": {"uniform_granularity": "elementwise"},
+                }
+            },
+            "otto: sampling.uniform_granularity (elementwise) has no meaning where",
         ),
         (
             {"otto": {"system": "bert"}},

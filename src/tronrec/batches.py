@@ -17,16 +17,29 @@ from tronrec.models.layout import Layout
 
 @dataclass(frozen=True)
 class Batch:
-    """Clicks of some sessions, packed; each but a session's last is an input."""
+    """Clicks of some sessions, packed; each but a session's last is an input.
+
+    Where several processes share the work, each has all clicks and lengths, since they
+    decide the negatives, and makes some of the predictions.
+    """
 
     clicks: Int[Tensor, "clicks"]
     """Items of all sessions of the batch, back to back."""
     inputs: Int[Tensor, "events"]
-    """For each prediction, the row of `clicks` it is made after."""
+    """For each prediction made here, the row of `clicks` it is made after."""
     layout: Layout
-    """Session and position of each prediction."""
+    """Where each prediction made here stands; its session counts from 0 here."""
+    session: Int[Tensor, "events"]
+    """The session of each prediction made here, by its number in the batch."""
     lengths: Int[Tensor, "sessions"]
     """Clicks of each session."""
+    part: slice
+    """Which of the batch's predictions are made here."""
+
+    @property
+    def predictions(self) -> int:
+        """Number of predictions of the whole batch."""
+        return len(self.clicks) - len(self.lengths)
 
     @property
     def owner(self) -> Int[Tensor, "clicks"]:
@@ -49,7 +62,7 @@ class Batch:
         return self.inputs + 1
 
     def __len__(self) -> int:
-        """Return the number of predictions."""
+        """Return the number of predictions made here."""
         return len(self.inputs)
 
 
@@ -63,9 +76,14 @@ class SessionBatches:
             sessions: Sessions of at least two clicks.
             device: Where batches are made.
         """
+        self.part, self.parts = 0, 1
         self.items = torch.from_numpy(np.array(sessions.items)).to(device)
         self.starts = np.array(sessions.offsets[:-1])
         self.ends = np.array(sessions.offsets[1:])
+
+    def divide(self, part: int, parts: int) -> None:
+        """From now on, make one of `parts` parts of each batch's predictions."""
+        self.part, self.parts = part, parts
 
     def batch(
         self, starts: Int[np.ndarray, "sessions"], ends: Int[np.ndarray, "sessions"]
@@ -82,7 +100,26 @@ class SessionBatches:
         clicks = self.items[first_click[session] + position].long()
         event = number.repeat_interleave(lengths - 1, output_size=total - count)
         inputs = torch.arange(total - count, device=device) + event
-        return Batch(clicks, inputs, Layout(event, position[inputs]), lengths)
+        first_session, part = self._own(ends - starts - 1)
+        event, inputs = event[part], inputs[part]
+        layout = Layout(event - first_session, position[inputs])
+        return Batch(clicks, inputs, layout, event, lengths, part)
+
+    def _own(self, predictions: Int[np.ndarray, "sessions"]) -> tuple[int, slice]:
+        """Return the first session and the predictions of the own part.
+
+        Parts are whole sessions, one at least, of about as many predictions.
+
+        Args:
+            predictions: Predictions of each session, of at least `parts` sessions.
+        """
+        ends = np.concatenate(([0], predictions.cumsum()))
+        number = np.arange(self.parts + 1)
+        cuts = np.searchsorted(ends, number * (ends[-1] / self.parts))
+        cuts = np.maximum.accumulate(cuts - number)  # one session at least for each
+        cuts = np.minimum(cuts, len(predictions) - self.parts) + number
+        low, high = ends[cuts[self.part : self.part + 2]].tolist()
+        return int(cuts[self.part]), slice(low, high)
 
     def epoch(
         self, *, batch_size: int, window: int, generator: np.random.Generator

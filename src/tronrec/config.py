@@ -4,9 +4,12 @@ Nodes, Kedro-Viz, notebooks and run.json read parameters through this loader, so
 them see every number that a run depends on.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -23,4 +26,26 @@ class SystemConfigLoader(OmegaConfigLoader):
             config = super().__getitem__(key)
         except (YAMLError, OmegaConfBaseException) as error:
             raise UserError(f"The {key} in conf/ cannot be read: {error}") from error
-        return resolve_parameters(config) if key == "parameters" else config
+        if key != "parameters":
+            return config
+        return resolve_parameters(config, self._find_tuned)
+
+    def _find_tuned(self, dataset: str) -> dict[str, Any]:
+        """Return what tuning found best on `dataset`; the catalog says where it is.
+
+        Raises:
+            UserError: Tuning has not run, or its file is damaged.
+        """
+        entry = self["catalog"]["{dataset}.tuned_system"]["filepath"]
+        project = find_kedro_project(Path.cwd()) or Path()
+        path = project / entry.format(dataset=dataset)
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{path}: tuning has not run; `kedro run "
+                f"--pipelines=tune_{dataset} --params={dataset}.system=tron_xl` "
+                "makes it"
+            ) from error
+        except ValueError as error:
+            raise UserError(f"{path}: not readable ({error}); delete it") from error

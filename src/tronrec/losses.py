@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy, logsigmoid, softplus
+from torch.nn.functional import cross_entropy, elu, logsigmoid, softplus
 
 from tronrec.params import LossParams
 
@@ -59,12 +59,24 @@ def sampled_softmax(
     return cross_entropy(logits, torch.zeros_like(positive, dtype=torch.long))
 
 
+def after_elu(
+    loss: Loss,
+    alpha: float,
+    positive: Float[Tensor, "events"],
+    negative: Float[Tensor, "events negatives"],
+    hit: Bool[Tensor, "events negatives"],
+) -> Float[Tensor, ""]:
+    """Return `loss` of scores that never fall below -alpha (GRU4Rec+)."""
+    return loss(elu(positive, alpha), elu(negative, alpha), hit)
+
+
 def choose_loss(params: LossParams) -> Loss:
     """Return the loss of `params`."""
     match params.name:
         case "bce":
-            return bce
+            loss: Loss = bce
         case "bpr_max":
-            return partial(bpr_max, penalty=params.penalty)
+            loss = partial(bpr_max, penalty=params.penalty)
         case "sampled_softmax":
-            return sampled_softmax
+            loss = sampled_softmax
+    return loss if params.elu is None else partial(after_elu, loss, params.elu)

@@ -7,6 +7,7 @@ for a folder named like the requested pipeline, `train_otto`, and fail.
 from kedro.pipeline import Pipeline
 
 from tronrec.pipelines import (
+    benchmark,
     encoding,
     evaluation,
     filtering,
@@ -15,6 +16,7 @@ from tronrec.pipelines import (
     simulation,
     splitting,
     training,
+    tuning,
 )
 from tronrec.systems import DATASETS
 
@@ -32,6 +34,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "prepare": prepare,
         "train": prepare + training.create_pipeline() + evaluate,
         "evaluate": evaluate,
+        "tune": prepare + tuning.create_pipeline(),
+        "benchmark": prepare + benchmark.create_pipeline(),
         "simulate": simulation.create_pipeline(),
     }
     pipelines = {

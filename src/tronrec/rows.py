@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from tronrec.schemas import PADDING
+
 
 def pair_products(
     left: Float[Tensor, "left size"],
@@ -52,7 +54,10 @@ def weighted_rows(
 
 @dataclass(frozen=True)
 class RowGradients:
-    """The gradient of the item table: its touched rows, each once, ascending."""
+    """The gradient of the item table: its touched rows, each once, ascending.
+
+    Rows of the padding item may follow, any number of them; their gradient is 0.
+    """
 
     items: Int[Tensor, "rows"]
     vectors: Float[Tensor, "rows size"]
@@ -69,12 +74,29 @@ def sum_by_item(
     Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
     """
     items, order = items.sort(stable=True)
-    touched, counts = torch.unique_consecutive(items, return_counts=True)
+    touched, begins = _runs(items)
     summed = embedding_bag(
         sources[order],
         vectors,
-        counts.cumsum(0) - counts,
+        begins,
         mode="sum",
         per_sample_weights=weights[order],
     )
     return RowGradients(touched, summed)
+
+
+def _runs(
+    items: Int[Tensor, "terms"],
+) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"]]:
+    """Return each of the ascending items once, and where its run begins.
+
+    A CPU counts the runs. A GPU makes as many as there are terms, so that the host need
+    not wait for their number: those too many are empty, of the padding item.
+    """
+    if not items.is_cuda:
+        touched, counts = torch.unique_consecutive(items, return_counts=True)
+        return touched, counts.cumsum(0) - counts
+    run = (items.diff(prepend=items[:1]) > 0).cumsum(0)
+    term = torch.arange(len(items), device=items.device)
+    begins = torch.full_like(items, len(items)).scatter_reduce_(0, run, term, "amin")
+    return torch.full_like(items, PADDING).scatter_(0, run, items), begins

@@ -1,10 +1,10 @@
 """Negatives of an event: drawn, scored, and the hardest kept (paper, section 2.1).
 
 Uniform negatives are items of the whole catalogue, in-batch negatives are clicks of the
-other sessions of the batch, so popular items come up more often. Each kind is drawn
-anew for every event (elementwise), session (sessionwise) or batch (batchwise). An
-event's own target is never a negative: where it is drawn, it is an accidental hit and
-masked.
+other sessions of the batch, so popular items come up more often, as they do in draws
+from all training clicks (frequency). Each kind is drawn anew for every event
+(elementwise), session (sessionwise) or batch (batchwise). An event's own target is
+never a negative: where it is drawn, it is an accidental hit and masked.
 """
 
 from dataclasses import dataclass
@@ -117,14 +117,23 @@ def forget_hits(
 class NegativeSampler:
     """Draws the negatives of a batch, and keeps the hardest of them."""
 
-    def __init__(self, params: SamplingParams, score_dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        params: SamplingParams,
+        score_dtype: torch.dtype,
+        clicks: Int[Tensor, "clicks"] | None = None,
+    ) -> None:
         """Keep the numbers.
 
         Args:
             params: How many negatives of each kind, and how many of them to keep.
             score_dtype: Precision in which candidates of a whole batch are compared. It
                 decides which negatives are kept, never their logits.
+            clicks: Items of all training clicks; needed to draw by frequency.
         """
+        if params.frequency and clicks is None:
+            raise ValueError("no clicks to draw from by frequency")
+        self.clicks = clicks
         self.params = params
         self.score_dtype = score_dtype
 
@@ -165,16 +174,26 @@ class NegativeSampler:
     ) -> Int[Tensor, "rows uniform"]:
         """Return the uniform draws of each event, or the one row that all share."""
         owners = _owners(batch, self.params.uniform_granularity)
-        size = (len(owners), self.params.uniform)
-        drawn = draw_uniform(size, num_items, generator)
+        drawn = self._draw(len(owners), num_items, generator)
         if (
             self.params.exclude_session
             and self.params.uniform_granularity != "batchwise"
         ):
             for _ in range(REDRAWS):
-                again = draw_uniform(size, num_items, generator)
+                again = self._draw(len(owners), num_items, generator)
                 drawn = torch.where(batch.holds(owners, drawn), again, drawn)
         return _spread(drawn, batch, self.params.uniform_granularity)
+
+    def _draw(
+        self, rows: int, num_items: int, generator: Generator
+    ) -> Int[Tensor, "{rows} drawn"]:
+        """Draw items of the whole catalogue, and by frequency."""
+        uniform = draw_uniform((rows, self.params.uniform), num_items, generator)
+        if self.clicks is None or not self.params.frequency:
+            return uniform
+        size = (rows, self.params.frequency)
+        frequent = self.clicks[draw_uniform(size, len(self.clicks), generator) - 1]
+        return torch.cat([uniform, frequent.long()], 1)
 
     def _draw_in_batch(
         self, batch: Batch, generator: Generator
@@ -200,7 +219,7 @@ class NegativeSampler:
         hit = items == batch.clicks[batch.targets][:, None]
         if self.params.exclude_session:
             every = items.expand(len(batch), -1)
-            hit |= batch.holds(batch.layout.session, every)
+            hit |= batch.holds(batch.session, every)
         return hit
 
     def _in_batch_hits(
@@ -209,7 +228,7 @@ class NegativeSampler:
         """Return the same for clicks, and where a click is of the own session."""
         hit = self._uniform_hits(batch.clicks[rows], batch)
         if self.params.in_batch_granularity == "batchwise":
-            hit |= batch.owner[rows] == batch.layout.session[:, None]
+            hit |= batch.owner[rows] == batch.session[:, None]
         return hit
 
     def _best_uniform(
@@ -257,7 +276,10 @@ def _owners(batch: Batch, granularity: Granularity) -> Int[Tensor, "rows"]:
     """Return the session for which each row of a draw is made; 0 for all in one."""
     match granularity:
         case "elementwise":
-            return batch.layout.session
+            number = torch.arange(len(batch.lengths), device=batch.lengths.device)
+            return number.repeat_interleave(
+                batch.lengths - 1, output_size=batch.predictions
+            )
         case "sessionwise":
             return torch.arange(len(batch.lengths), device=batch.lengths.device)
         case "batchwise":
@@ -267,5 +289,11 @@ def _owners(batch: Batch, granularity: Granularity) -> Int[Tensor, "rows"]:
 def _spread(
     drawn: Int[Tensor, "rows count"], batch: Batch, granularity: Granularity
 ) -> Int[Tensor, "..."]:
-    """Give each event the draws of its session."""
-    return drawn[batch.layout.session] if granularity == "sessionwise" else drawn
+    """Give each event its own draws, or those of its session."""
+    match granularity:
+        case "elementwise":
+            return drawn[batch.part]
+        case "sessionwise":
+            return drawn[batch.session]
+        case "batchwise":
+            return drawn

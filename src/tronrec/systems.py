@@ -6,20 +6,27 @@ layers: defaults, its system, its system on that data set, its own values; the l
 wins. This module works on plain dicts and does not know Kedro.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import reduce
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tronrec.errors import UserError
-from tronrec.params import DatasetParams, Params, SystemParams
+from tronrec.params import DatasetParams, Params, SystemParams, TuningParams
 
-DATASETS = ("diginetica", "yoochoose", "otto")
-"""The data sets; each has a parameter block, catalog entries and pipelines."""
+PUBLISHED = ("diginetica", "yoochoose", "otto")
+"""The data sets of the paper."""
+
+DATASETS = (*PUBLISHED, "shop")
+"""All data sets; each has a parameter block, catalog entries and pipelines. What `shop`
+is, the catalog says."""
+
+TUNED = "tuned"
+"""The system that tuning found on a data set; the pipeline `tune_*` makes it."""
 
 RUNTIME_KEYS = ("raw_root",)
 """What `--params` may set beside the blocks: values that only the catalog reads."""
@@ -62,33 +69,138 @@ class System:
             )
 
 
-def resolve_parameters(parameters: Tree) -> Tree:
+@dataclass(frozen=True)
+class Chosen:
+    """Systems that a parameter names, and how each differs there."""
+
+    dataset: str
+    place: str
+    """The parameter's full name."""
+    changes: Tree
+    """System -> further differences."""
+
+    @classmethod
+    def read(cls, dataset: str, place: str, names: object) -> Self:
+        """Take a list of names, names in a string, or names and differences."""
+        if isinstance(names, str):
+            names = names.split()
+        if isinstance(names, list):
+            names = dict.fromkeys(map(str, names))
+        return cls(dataset, place, _as_block(place, names))
+
+    def _layers(self, name: str, systems: dict[str, System]) -> list[Tree]:
+        changes = _as_block(f"{self.place}.{name}", self.changes[name])
+        return [*systems[name].layers(self.dataset), changes]
+
+    def problems(self, systems: dict[str, System]) -> Iterator[str]:
+        """Yield a line for each problem of names and differences."""
+        yield from _unknown_names(self.place, self.changes, tuple(systems))
+        for name in self.changes.keys() & systems.keys():
+            layers = self._layers(name, systems)
+            yield from _own_problems(SystemParams, f"{self.place}.{name}", layers)
+
+    def resolve(self, systems: dict[str, System]) -> Tree:
+        """Return every parameter of every system that is known."""
+        known = [name for name in self.changes if name in systems]
+        return {
+            name: _stack(SystemParams, self._layers(name, systems)) for name in known
+        }
+
+
+def resolve_parameters(
+    parameters: Tree, find_tuned: Callable[[str], Tree] | None = None
+) -> Tree:
     """Return `parameters` with the block of every data set complete and checked.
+
+    Args:
+        parameters: What the configuration states.
+        find_tuned: Data set -> how its system `tuned` differs from the defaults.
 
     Raises:
         UserError: Something is unknown or out of range; each problem has its line.
     """
     entries = _as_block("systems", parameters.get("systems"))
     systems = {name: System.read(name, entry) for name, entry in entries.items()}
-    problems = [*_unknown_names("", parameters, (*DATASETS, "systems", *RUNTIME_KEYS))]
+    known = (*DATASETS, "systems", "tuning", *RUNTIME_KEYS)
+    problems = [*_unknown_names("", parameters, known)]
     problems += [line for system in systems.values() for line in system.problems()]
+    tuning = _as_block("tuning", parameters.get("tuning"))
+    rest = {key: value for key, value in tuning.items() if key != "warm_start"}
+    problems += _own_problems(TuningParams, "tuning", [rest])
     blocks: Tree = {}
     for dataset in DATASETS:
-        block = _as_block(dataset, parameters.get(dataset))
-        name = str(block.get("system") or DatasetParams().system)
-        if name not in systems:
-            known = ", ".join(systems) or "none"
-            problems.append(f"{dataset}.system = {name}: unknown; known: {known}")
-        system = systems.get(name, System(name, {}, {}))
-        layers = [*system.layers(dataset), block]
-        problems += _own_problems(DatasetParams, dataset, layers)
-        blocks[dataset] = _stack(DatasetParams, layers)
+        block = Block.read(dataset, parameters.get(dataset), tuning, systems)
+        blocks[dataset], found = block.resolve(systems, find_tuned)
+        problems += found
     if problems:
-        raise UserError("\n  ".join(("Invalid parameters:", *problems)))
+        raise UserError("\n  ".join(("Invalid parameters:", *dict.fromkeys(problems))))
     return parameters | {
         dataset: DatasetParams.model_validate(block).model_dump(mode="json")
         for dataset, block in blocks.items()
     }
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the configuration states about a data set."""
+
+    dataset: str
+    system: str
+    shared: Tree
+    """What it states about all of them."""
+    own: Tree
+    benchmark: Chosen
+    warm_start: Chosen
+
+    @classmethod
+    def read(
+        cls, dataset: str, entry: object, tuning: Tree, systems: dict[str, System]
+    ) -> Self:
+        """Take the names of systems out of a data set's block."""
+        own = _as_block(dataset, entry)
+        name = str(own.get("system") or DatasetParams().system)
+        place = f"{dataset}.benchmark"
+        benchmark = dict(_as_block(place, own.get("benchmark")))
+        compared = benchmark.pop("systems", None) or list(systems)
+        compared = Chosen.read(dataset, f"{place}.systems", compared)
+        shared = dict(tuning)
+        tried = shared.pop("warm_start", None)
+        tuning = dict(_as_block(f"{dataset}.tuning", own.get("tuning")))
+        place = (
+            f"{dataset}.tuning.warm_start"
+            if "warm_start" in tuning
+            else "tuning.warm_start"
+        )
+        tried = Chosen.read(dataset, place, tuning.pop("warm_start", tried))
+        own |= {"benchmark": benchmark, "tuning": tuning}
+        return cls(dataset, name, {"tuning": shared}, own, compared, tried)
+
+    def resolve(
+        self, systems: dict[str, System], find_tuned: Callable[[str], Tree] | None
+    ) -> tuple[Tree, list[str]]:
+        """Return the complete block, and a line for each of its problems."""
+        problems: list[str] = []
+        names = (self.system, *self.benchmark.changes, *self.warm_start.changes)
+        if TUNED in names and find_tuned is not None:
+            on = {"datasets": {self.dataset: find_tuned(self.dataset)}}
+            tuned = System.read(TUNED, on)
+            systems = systems | {TUNED: tuned}
+            problems += tuned.problems()
+        if self.system not in systems:
+            known = ", ".join(systems) or "none"
+            problems.append(
+                f"{self.dataset}.system = {self.system}: unknown; known: {known}"
+            )
+        system = systems.get(self.system, System(self.system, {}, {}))
+        layers = [self.shared, *system.layers(self.dataset), self.own]
+        problems += _own_problems(DatasetParams, self.dataset, layers)
+        problems += self.benchmark.problems(systems)
+        problems += self.warm_start.problems(systems)
+        chosen = {
+            "benchmark": {"systems": self.benchmark.resolve(systems)},
+            "tuning": {"warm_start": self.warm_start.resolve(systems)},
+        }
+        return merge(_stack(DatasetParams, layers), chosen), problems
 
 
 def merge(base: Any, changes: Any) -> Any:
@@ -138,12 +250,9 @@ def _describe(model: type[Params], details: ErrorDetails) -> str:
     """Return value, limit and remedy of a pydantic error in a user's words."""
     match details["type"]:
         case "extra_forbidden":
-            *parents, name = details["loc"]
-            block: Params = model()
-            for parent in parents:
-                block = getattr(block, str(parent), block)
-            known = type(block).model_fields
-            return f": unknown parameter; {suggest(str(name), known)}"
+            *parents, name = map(str, details["loc"])
+            known = reduce(_below, parents, model).model_fields
+            return f": unknown parameter; {suggest(name, known)}"
         case "value_error":  # a validator over several fields names them itself
             return f": {details['ctx']['error']}"
         case "model_type":
@@ -151,6 +260,13 @@ def _describe(model: type[Params], details: ErrorDetails) -> str:
         case _:
             limit = details["msg"].replace("Input should be", "must be", 1)
             return f" = {details['input']!r}: {limit}"
+
+
+def _below(kind: Any, name: str) -> Any:
+    """Return the type of the block `name` of a block, or of an entry of a mapping."""
+    if isinstance(kind, type) and issubclass(kind, Params):
+        return kind.model_fields[name].annotation
+    return get_args(kind)[1]
 
 
 def _unknown_names(

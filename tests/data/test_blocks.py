@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tronrec.data import blocks
 from tronrec.data.blocks import Block, count_lines, read_blocks
+from tronrec.data.raw import RawFile
 from tronrec.errors import UserError
 
 TEXT = b"".join(b"line %d\n" % number for number in range(500))
@@ -31,7 +32,7 @@ def read(data: bytes, block_bytes: int = 1 << 20) -> list[Block]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
         path.write_bytes(data)
-        return list(read_blocks(path, block_bytes))
+        return list(read_blocks(RawFile(str(path)), block_bytes))
 
 
 @settings(deadline=None, max_examples=100)
@@ -104,7 +105,7 @@ def test_a_damaged_file_is_an_error(packing: str, tail: bytes) -> None:
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.csv: cannot be read \(No such file"):
-        list(read_blocks(tmp_path / "gone.csv"))
+        list(read_blocks(RawFile(str(tmp_path / "gone.csv"))))
 
 
 def test_a_file_without_line_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

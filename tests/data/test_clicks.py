@@ -1,65 +1,63 @@
-"""What a clicks table must be, and the two ways to look into it."""
+"""Clicks by sessions, whatever the blocks, and what is kept of them."""
 
-from datetime import timedelta
+from collections import Counter
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, table
-from tronrec.data.clicks import check_clicks, drop, frequent, keep
-from tronrec.errors import UserError
-from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
-
-LATER = EPOCH + timedelta(minutes=1)
-LOG = [Click(2, 5, EPOCH), Click(2, 6, LATER), Click(1, 5, LATER)]
-
-
-@settings(deadline=None, max_examples=30)
-@given(log=logs())
-def test_clicks_in_order_pass(log: Log) -> None:
-    check_clicks(table(in_order(log)))
-
-
-@pytest.mark.parametrize(
-    ("log", "message"),
-    [
-        ([LOG[0], LOG[2], LOG[1]], "1 breaks inside sessions"),
-        ([LOG[1], LOG[0], LOG[2]], "1 rows before their predecessor"),
-    ],
+from reference.clicks import Log, in_order, logs, rows, sessions_of, table
+from reference.filtering import drop_short_sessions
+from tronrec.data.clicks import (
+    count_by_item,
+    count_clicks,
+    count_short,
+    keep,
+    keep_long,
+    read_sessions,
 )
-def test_clicks_out_of_order_are_refused(log: Log, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        check_clicks(table(log))
+from tronrec.schemas import ITEM, SESSION, TIME
+
+LOGS = logs().map(in_order)
 
 
-@pytest.mark.parametrize("column", CLICKS.names())
-def test_nulls_are_refused(column: str) -> None:
-    last = pl.int_range(pl.len()) == len(LOG) - 1
-    clicks = table(LOG).with_columns(pl.when(~last).then(column).alias(column))
-    with pytest.raises(UserError, match="1 rows with nulls"):
-        check_clicks(clicks)
+@settings(deadline=None, max_examples=60)
+@given(log=LOGS, size=st.integers(1, 40))
+def test_sessions_are_read_whole_whatever_the_blocks(log: Log, size: int) -> None:
+    blocks = list(read_sessions(table(log), size))
+    assert [click for block in blocks for click in rows(block.clicks)] == log
+    whole = sessions_of(log)
+    numbers = [number for block in blocks for number in block.first(SESSION)]
+    lengths = [length for block in blocks for length in block.lengths]
+    lasts = [time for block in blocks for time in block.last(TIME)]
+    assert numbers == list(whole)
+    assert lengths == [len(clicks) for clicks in whole.values()]
+    assert lasts == [clicks[-1].time for clicks in whole.values()]
 
 
-def test_other_columns_are_named() -> None:
-    clicks = table(LOG).with_columns(pl.col(TIME).dt.replace_time_zone(None)).drop(ITEM)
-    with pytest.raises(
-        UserError, match=r"item_id: Int64, timestamp: Datetime.*UTC.*; they"
-    ):
-        check_clicks(clicks)
+def test_an_empty_table_has_no_sessions() -> None:
+    assert list(read_sessions(table([]))) == []
 
 
-@settings(deadline=None, max_examples=50)
-@given(log=logs(), values=st.sets(st.integers(0, 12)), count=st.integers(1, 4))
-def test_keep_drop_and_frequent(log: Log, values: set[int], count: int) -> None:
-    clicks = table(log)
-    sessions = pl.DataFrame({SESSION: list(values)}, schema={SESSION: pl.Int64})
-    items = sessions.rename({SESSION: ITEM})
-    assert rows(keep(clicks, sessions)) == [c for c in log if c.session in values]
-    assert rows(keep(clicks, items)) == [c for c in log if c.item in values]
-    assert rows(drop(clicks, sessions)) == [c for c in log if c.session not in values]
-    found = [click.item for click in log]
-    assert set(frequent(clicks, ITEM, count)[ITEM]) == {
-        item for item in found if found.count(item) >= count
-    }
+@settings(deadline=None, max_examples=40)
+@given(log=LOGS, shortest=st.integers(1, 5), size=st.integers(1, 40))
+def test_long_sessions_are_kept_and_short_ones_counted(
+    log: Log, shortest: int, size: int
+) -> None:
+    kept = drop_short_sessions(log, shortest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read_sessions, "__defaults__", (size,))
+        assert rows(keep_long(table(log), shortest)) == kept
+        assert count_short(table(log), shortest) == len(log) - len(kept)
+
+
+@settings(deadline=None, max_examples=40)
+@given(log=LOGS, picked=st.sets(st.integers(0, 6)))
+def test_items_are_counted_and_kept(log: Log, picked: set[int]) -> None:
+    counts = count_by_item(table(log))
+    assert dict(counts.iter_rows()) == Counter(click.item for click in log)
+    items = counts.filter(pl.col(ITEM).is_in(sorted(picked)))
+    kept = [click for click in log if click.item in picked]
+    assert rows(keep(table(log), items)) == kept
+    assert count_clicks(keep(table(log), items)) == len(kept)

@@ -4,11 +4,13 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tronrec.data.blocks import Block
-from tronrec.data.formats import parse_block
-from tronrec.data.raw import Format
+from tronrec.data.formats import PARSERS
+from tronrec.data.raw import Format, RawFile, RawLog
+from tronrec.data.sift import BadLine, read_file, sift_lines
 from tronrec.errors import UserError
 
 GOOD: dict[Format, str] = {
@@ -21,7 +23,18 @@ LINE = 12
 
 def parse(format: Format, *lines: str | bytes) -> list[tuple]:
     data = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
-    return parse_block(format, Block(Path("raw.log"), LINE, data)).rows()
+    block = Block("raw.log", LINE, data)
+    parts = list(sift_lines(PARSERS[format], block, must_end=False))
+    for part in parts:
+        if isinstance(part, BadLine):
+            raise part.error("a good line")
+    return pl.concat(parts).rows()
+
+
+def read(path: Path, data: bytes) -> list[pl.DataFrame | BadLine]:
+    path.write_bytes(data)
+    raw = RawFile(str(path))
+    return list(read_file(RawLog("diginetica", (raw,)), raw))
 
 
 def moment(*parts: int) -> datetime:
@@ -84,9 +97,11 @@ def test_otto() -> None:
         "sessionId;userId;itemId;timeframe;eventdate\r",
     ],
 )
-def test_diginetica_headers(header: str) -> None:
+def test_diginetica_headers(header: str, tmp_path: Path) -> None:
     data = f"{header}\n{GOOD['diginetica']}\n".encode()
-    assert parse_block("diginetica", Block(Path("raw.log"), 1, data)).height == 1
+    (events,) = read(tmp_path / "raw.log", data)
+    assert isinstance(events, pl.DataFrame)
+    assert events.height == 1
 
 
 @pytest.mark.parametrize(
@@ -99,12 +114,12 @@ def test_diginetica_headers(header: str) -> None:
         "session_id;user_id;item_id;timeframe",
     ],
 )
-def test_wrong_headers(header: str) -> None:
-    block = Block(Path("raw.log"), 1, f"{header}\n{GOOD['diginetica']}\n".encode())
+def test_wrong_headers(header: str, tmp_path: Path) -> None:
+    data = f"{header}\n{GOOD['diginetica']}\n".encode()
     with pytest.raises(
         UserError, match=r"raw\.log:1: wrong header .*expected session_id;"
     ):
-        parse_block("diginetica", block)
+        read(tmp_path / "raw.log", data)
 
 
 BAD_NUMBERS = ["", "-1", "12abc", "1.5", "1.0", "1e3", "true", "null", "NA", "99" * 10]
@@ -209,6 +224,7 @@ def test_a_bad_line_is_named(
     with pytest.raises(UserError) as caught:
         parse(format, *good * before, line, *good * after, "")
     shown = line if isinstance(line, str) else line.decode("utf-8", "backslashreplace")
+    shown = shown.rstrip("\r")
     message = str(caught.value)
     assert message.startswith(f"raw.log:{LINE + before}: ")
     assert f": {shown[:200]!r}; expected " in message
@@ -226,4 +242,4 @@ def test_a_long_line_is_shortened() -> None:
     with pytest.raises(UserError) as caught:
         parse("otto", GOOD["otto"][:-1] + " " * 10_000)
     assert len(str(caught.value)) < 600
-    assert re.search(r"raw\.log:12: .*Correct or delete the line\.$", str(caught.value))
+    assert re.search(r"raw\.log:12: .*Correct or delete the line, ", str(caught.value))

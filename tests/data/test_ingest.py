@@ -1,4 +1,4 @@
-"""From raw files to clicks: nothing lost, in order, whatever the blocks and slices."""
+"""From raw files to events: nothing lost, nothing made up, whatever the blocks."""
 
 import gzip
 import tempfile
@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 
+import fsspec
 import polars as pl
 import pytest
 import zstandard
@@ -15,13 +17,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from reference.clicks import Click, Log, in_order, logs, rows
+from reference.clicks import Click, Log, logs, rows
 from reference.raw import read_file, write_lines
 from tronrec.data.formats import TYPE
-from tronrec.data.ingest import EVENTS, count_events, scan_events, sort_clicks
+from tronrec.data.ingest import (
+    BUCKET,
+    EVENTS,
+    count_events,
+    find_bad_lines,
+    scan_events,
+)
 from tronrec.data.raw import FILES, Format, RawLog, find_raw_log
 from tronrec.errors import UserError
-from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE
+from tronrec.params import IngestionParams
+from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 
 FORMATS: tuple[Format, ...] = ("diginetica", "yoochoose", "otto")
 formats = st.sampled_from(FORMATS)
@@ -38,15 +47,20 @@ def raw_log(
         (folder / FILES[format]["train"]).write_bytes(train)
         if test is not None:
             (folder / FILES[format]["test"]).write_bytes(test)
-        yield find_raw_log(format, folder)
+        yield find_raw_log(format, name)
 
 
 def encode(format: Format, log: Log) -> bytes:
     return "\n".join(write_lines(format, log)).encode() + b"\n"
 
 
-def events_of(log: Log) -> pl.LazyFrame:
-    return pl.LazyFrame([(*click, "clicks") for click in log], EVENTS, orient="row")
+def in_file_order(events: pl.DataFrame) -> Log:
+    """Return clicks as rows; sessions are dealt into buckets, so they are sorted."""
+    return sorted(rows(events.select(CLICKS.names())), key=by_session)
+
+
+def by_session(click: Click) -> tuple[bool, int]:
+    return click.test_file, click.session
 
 
 @settings(deadline=None, max_examples=60)
@@ -55,10 +69,11 @@ def test_every_event_is_read_whatever_the_blocks(
     format: Format, log: Log, block_bytes: int
 ) -> None:
     with raw_log(format, encode(format, log)) as raw:
-        events = scan_events(raw, block_bytes).collect()
+        events = scan_events(raw, IngestionParams(), block_bytes).collect()
     assert events.schema == EVENTS
-    assert rows(events.drop(TYPE)) == log
+    assert in_file_order(events) == sorted(log, key=by_session)
     assert events[TYPE].unique().to_list() == ["clicks"]
+    assert events[BUCKET].is_sorted()
 
 
 @settings(deadline=None, max_examples=20)
@@ -68,17 +83,19 @@ def test_the_test_file_is_marked(log: Log) -> None:
     if not all(parts):
         return
     with raw_log("otto", *(encode("otto", part) for part in parts)) as raw:
-        events = scan_events(raw).collect()
+        events = scan_events(raw, IngestionParams()).collect()
         report = count_events(raw, events.lazy())
-    assert rows(events.drop(TYPE)) == log
+    assert in_file_order(events) == sorted(log, key=by_session)
     for role, part in zip(("train", "test"), parts, strict=True):
         assert report[role] == {
-            "file": str(getattr(raw, role)),
+            "files": [str(file) for file in getattr(raw, role)],
             "sessions": len({click.session for click in part}),
+            "bad_lines": 0,
             "events": len(part),
             "clicks": len(part),
             "carts": 0,
             "orders": 0,
+            "other": 0,
         }
 
 
@@ -90,11 +107,10 @@ def test_events_of_other_types_are_counted_and_dropped() -> None:
         '{"session":2,"events":[{"aid":5,"ts":1661200010000,"type":"orders"}]}\n'
     )
     with raw_log("otto", line.encode()) as raw:
-        events = scan_events(raw).collect().lazy()
-        report = count_events(raw, events)
-    found = {"sessions": 2, "events": 4, "clicks": 2, "carts": 1, "orders": 1}
-    assert report == {"train": {"file": str(raw.train)} | found}
-    assert sort_clicks(events).collect()[ITEM].to_list() == [5, 7]
+        report = count_events(raw, scan_events(raw, IngestionParams()))
+    found = {"sessions": 2, "bad_lines": 0, "events": 4}
+    types = {"clicks": 2, "carts": 1, "orders": 1, "other": 0}
+    assert report == {"train": {"files": [str(raw.train[0])]} | found | types}
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
@@ -102,13 +118,14 @@ def test_packed_files_are_found_and_read(pack, tmp_path: Path) -> None:
     suffix = ".gz" if pack is gzip.compress else ".zst"
     data = pack(encode("yoochoose", LOG))
     (tmp_path / f"yoochoose-clicks.dat{suffix}").write_bytes(data)
-    events = scan_events(find_raw_log("yoochoose", tmp_path))
-    assert rows(events.drop(TYPE)) == LOG
+    log = find_raw_log("yoochoose", str(tmp_path))
+    events = scan_events(log, IngestionParams()).collect()
+    assert in_file_order(events) == sorted(LOG, key=by_session)
 
 
 def test_a_query_takes_what_it_needs() -> None:
     with raw_log("yoochoose", encode("yoochoose", LOG * 3)) as raw:
-        events = scan_events(raw, 50)
+        events = scan_events(raw, IngestionParams(clicks_at_once=4), 50)
         whole = events.collect()
         assert_frame_equal(events.head(5).collect(), whole.head(5))
         assert_frame_equal(events.select(ITEM).collect(), whole.select(ITEM))
@@ -117,40 +134,6 @@ def test_a_query_takes_what_it_needs() -> None:
             events.filter(picked).select(ITEM).head(3).collect(),
             whole.filter(picked).select(ITEM).head(3),
         )
-
-
-@settings(deadline=None, max_examples=60)
-@given(log=logs(two_files=True), clicks_at_once=st.integers(1, 30))
-def test_clicks_are_in_order_whatever_the_slices(log: Log, clicks_at_once: int) -> None:
-    clicks = sort_clicks(events_of(log), clicks_at_once)
-    assert clicks.collect_schema() == CLICKS
-    assert rows(clicks) == in_order(log)
-
-
-def test_clicks_of_one_moment_stay_in_the_order_of_the_file() -> None:
-    log = [Click(1, item, MOMENT) for item in (5, 2, 9, 2, 7)]
-    assert rows(sort_clicks(events_of(log))) == log
-
-
-def test_a_session_in_both_files_is_an_error() -> None:
-    log = [*LOG, Click(3, 5, MOMENT, test_file=True)]
-    with pytest.raises(
-        UserError, match=r"1 sessions are in the training file and .* 3;"
-    ):
-        sort_clicks(events_of(log))
-
-
-def test_a_log_without_clicks_is_an_error() -> None:
-    events = events_of(LOG).with_columns(pl.lit("carts").cast(EVENTS[TYPE]).alias(TYPE))
-    with pytest.raises(UserError, match="no clicks"):
-        sort_clicks(events)
-
-
-def test_events_that_change_under_the_sort_are_noticed() -> None:
-    sizes = iter([4, 3])
-    clicks = sort_clicks(events_of(LOG).map_batches(lambda log: log.head(next(sizes))))
-    with pytest.raises(RuntimeError, match="changed"):
-        clicks.collect()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +149,7 @@ def test_events_that_change_under_the_sort_are_noticed() -> None:
 )
 def test_a_file_without_events_is_an_error(format: Format, data: bytes) -> None:
     with raw_log(format, data) as raw, pytest.raises(UserError, match="no events"):
-        scan_events(raw).collect()
+        scan_events(raw, IngestionParams()).collect()
 
 
 def test_a_bad_line_deep_in_a_packed_file_stops_the_writing(tmp_path: Path) -> None:
@@ -174,9 +157,13 @@ def test_a_bad_line_deep_in_a_packed_file_stops_the_writing(tmp_path: Path) -> N
     lines[1234] = lines[1234][:30]  # torn in the middle of a file
     with (
         raw_log("otto", gzip.compress("\n".join(lines).encode())) as raw,
-        pytest.raises(UserError, match=rf"{raw.train.name}:1235: .*Correct or delete"),
+        pytest.raises(
+            UserError, match=rf"{raw.train[0].name}:1235: .*Correct or delete"
+        ),
     ):
-        scan_events(raw, 1000).sink_parquet(tmp_path / "events.parquet")
+        scan_events(raw, IngestionParams(), 1000).sink_parquet(
+            tmp_path / "events.parquet"
+        )
 
 
 @pytest.mark.parametrize("zone", ["America/St_Johns", "Asia/Tokyo"])
@@ -189,7 +176,8 @@ def test_times_do_not_depend_on_the_time_zone_of_the_machine(
     time.tzset()
     try:
         with raw_log(format, encode(format, log)) as raw:
-            assert rows(scan_events(raw).drop(TYPE)) == log
+            events = scan_events(raw, IngestionParams()).collect()
+            assert in_file_order(events) == log
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -220,7 +208,69 @@ def test_a_damaged_file_is_read_exactly_or_refused(
     format, data = file
     with raw_log(format, data) as raw:
         try:
-            events = scan_events(raw, block_bytes).drop(TEST_FILE).collect()
+            events = scan_events(raw, IngestionParams(), block_bytes).collect()
         except UserError:
             return
-    assert events.rows() == read_file(format, data)
+    found = events.select(SESSION, ITEM, TIME, TYPE).rows()
+    assert sorted(found, key=itemgetter(0)) == sorted(
+        read_file(format, data), key=itemgetter(0)
+    )
+
+
+@settings(deadline=None, max_examples=200)
+@given(file=damaged_files(), block_bytes=st.sampled_from([1, 100, 10_000]))
+def test_a_damaged_file_loses_its_bad_lines_only(
+    file: tuple[Format, bytes], block_bytes: int
+) -> None:
+    format, data = file
+    params = IngestionParams(on_bad_rows="quarantine")
+    with raw_log(format, data) as raw:
+        try:
+            table = scan_events(raw, params, block_bytes).collect().lazy()
+        except UserError:  # the header, or no line is good
+            return
+        bad = find_bad_lines(table).collect()
+    assert set(bad["file"]) <= {str(raw.train[0])}
+    assert all(len(text) <= 200 for text in bad["text"])
+    bad_numbers = set(bad["line"])
+    lines = data.split(b"\n")
+    kept = [b"" if n in bad_numbers else x for n, x in enumerate(lines, start=1)]
+    good = b"".join(x + b"\n" for x in kept if x)
+    found = table.filter(pl.col(TYPE).is_not_null())
+    events = found.select(SESSION, ITEM, TIME, TYPE).collect().rows()
+    assert sorted(events, key=itemgetter(0)) == sorted(
+        read_file(format, good), key=itemgetter(0)
+    )
+
+
+def test_too_many_bad_lines_stop_the_run() -> None:
+    lines = [line + "x" for line in write_lines("yoochoose", LOG)]
+    lines[1] = lines[3] = "no click"
+    data = "\n".join(lines).encode()
+    params = IngestionParams(on_bad_rows="quarantine", max_bad_rows=2)
+    with raw_log("yoochoose", data) as raw:
+        found = find_bad_lines(scan_events(raw, params)).collect()
+        assert found.rows() == [
+            (str(raw.train[0]), n, found["reason"][0], "no click") for n in (2, 4)
+        ]
+        stricter = params.model_copy(update={"max_bad_rows": 1})
+        with pytest.raises(UserError, match=r"More than 1 bad lines .*:4: "):
+            scan_events(raw, stricter).collect()
+
+
+def test_parts_of_a_folder_are_read_in_the_order_of_their_names() -> None:
+    filesystem = fsspec.filesystem("memory")
+    folder = "/parts/yoochoose-clicks.dat"
+    lines = write_lines("yoochoose", LOG)
+    for number, line in enumerate(lines):
+        packed = gzip.compress(line.encode()) if number % 2 else line.encode()
+        filesystem.pipe(f"{folder}/part-{number}", packed)
+    filesystem.pipe(f"{folder}/_SUCCESS", b"")
+    log = find_raw_log("yoochoose", "/parts", filesystem)
+    assert [file.name for file in log.train] == [f"part-{n}" for n in range(len(lines))]
+    events = scan_events(log, IngestionParams()).collect()
+    assert in_file_order(events) == sorted(LOG, key=by_session)
+    before = log.fingerprint()
+    filesystem.pipe(f"{folder}/part-0", lines[1].encode())
+    assert log.fingerprint() != before
+    filesystem.rm("/parts", recursive=True)

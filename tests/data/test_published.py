@@ -4,16 +4,16 @@
 """
 
 import os
-from pathlib import Path
 
 import pytest
 
 from tronrec.data.filtering import filter_clicks
-from tronrec.data.ingest import scan_events, sort_clicks
+from tronrec.data.ingest import scan_events
 from tronrec.data.raw import find_raw_log
+from tronrec.data.sorting import group_sessions, sort_clicks
 from tronrec.data.splitting import split_clicks
 from tronrec.data.statistics import describe
-from tronrec.params import FilteringParams, SplittingParams
+from tronrec.params import FilteringParams, IngestionParams, SplittingParams
 
 FOLDER = os.environ.get("TRONREC_DATA")
 
@@ -29,14 +29,14 @@ FOLDER = os.environ.get("TRONREC_DATA")
 def test_diginetica(
     support: int, train: tuple[int, int, int], test: tuple[int, int]
 ) -> None:
-    log = find_raw_log("diginetica", Path(FOLDER or "") / "diginetica")
-    clicks = sort_clicks(scan_events(log)).collect().lazy()
-    filtered = filter_clicks(clicks, FilteringParams(min_item_support=support))
-    found = [
-        describe(part)
-        for part in split_clicks(
-            filtered, SplittingParams(from_midnight=True), min_session_length=2
-        )
-    ]
+    log = find_raw_log("diginetica", f"{FOLDER}/diginetica")
+    events = scan_events(log, IngestionParams()).collect().lazy()
+    grouped = group_sessions(events, IngestionParams()).collect().lazy()
+    clicks = sort_clicks(grouped, IngestionParams()).collect().lazy()
+    filtered, _ = filter_clicks(clicks, FilteringParams(min_item_support=support))
+    *parts, _ = split_clicks(
+        filtered, SplittingParams(from_midnight=True), min_session_length=2
+    )
+    found = [describe(part) for part in parts]
     assert tuple(found[0][name] for name in ("sessions", "events", "items")) == train
     assert tuple(found[1][name] for name in ("sessions", "events")) == test

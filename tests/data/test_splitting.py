@@ -42,8 +42,9 @@ def test_parts_are_the_oracles(
     early, late = oracle(log, params, shortest)
     none_wanted = rule == "hold_out" and params.validation_days == 0
     if none_wanted or (early and late):
-        found = divide(table(log), params, min_session_length=shortest)
-        assert [rows(part) for part in found] == [early, late]
+        *parts, drops = divide(table(log), params, min_session_length=shortest)
+        assert [rows(part) for part in parts] == [early, late]
+        assert len(log) == len(early) + len(late) + sum(drops.values())
     else:
         with pytest.raises(UserError, match="splitting"):
             divide(table(log), params, min_session_length=shortest)
@@ -60,7 +61,7 @@ def test_nothing_leaks(
         rule == "split" and params.by == "files" and any(c.test_file for c in log)
     )
     try:
-        parts = divide(table(log), params, min_session_length=shortest)
+        *parts, _ = divide(table(log), params, min_session_length=shortest)
     except UserError:
         return
     early, late = map(rows, parts)
@@ -116,7 +117,7 @@ STRADDLING = clicks_at(
 def test_the_rules_by_example(
     params: dict[str, object], train: set[int], test: set[int]
 ) -> None:
-    parts = split_clicks(
+    *parts, _ = split_clicks(
         table(STRADDLING), SplittingParams(**params), min_session_length=2
     )
     assert [{click.session for click in rows(part)} for part in parts] == [train, test]
@@ -124,11 +125,12 @@ def test_the_rules_by_example(
 
 def test_without_validation_days_all_is_fitted() -> None:
     params = SplittingParams(validation_days=0)
-    fit, validation = hold_out_validation(
+    fit, validation, drops = hold_out_validation(
         table(STRADDLING), params, min_session_length=2
     )
     assert rows(fit) == STRADDLING
     assert rows(validation) == []
+    assert drops == {}
 
 
 def test_too_short_a_log_says_what_to_change() -> None:
@@ -155,6 +157,19 @@ def test_a_test_period_of_new_items_only_says_so() -> None:
         click._replace(item=2) if click.session == 4 else click for click in STRADDLING
     ]
     with pytest.raises(
-        UserError, match=r"None of the 1 sessions .* on items known before"
+        UserError, match=r"None of the sessions .* on items known before"
     ):
         split_clicks(table(log), SplittingParams(test_days=0.1), min_session_length=2)
+
+
+def test_the_reasons_by_example() -> None:
+    log = [*STRADDLING, Click(5, 1, NOON), Click(4, 9, NOON + days(3.2))]
+    log = [click for session in (5, 1, 2, 3, 4) for click in log if click[0] == session]
+    params = SplittingParams(test_days=0.25, trim=True)
+    *_, drops = split_clicks(table(log), params, min_session_length=2)
+    assert drops == {
+        "cut at the border": 1,
+        "in short sessions": 2,
+        "on items unseen before the border": 1,
+        "in later sessions that became short": 0,
+    }

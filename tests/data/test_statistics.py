@@ -5,12 +5,12 @@ import statistics
 
 from hypothesis import given, settings
 
-from reference.clicks import EPOCH, Click, Log, logs, sessions_of, table
+from reference.clicks import EPOCH, Click, Log, in_order, logs, sessions_of, table
 from tronrec.data.statistics import describe
 
 
 @settings(deadline=None, max_examples=50)
-@given(log=logs())
+@given(log=logs().map(in_order))
 def test_statistics_are_those_of_the_clicks(log: Log) -> None:
     lengths = [len(clicks) for clicks in sessions_of(log).values()]
     times = [click.time for click in log]

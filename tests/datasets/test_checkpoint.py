@@ -3,7 +3,7 @@ import torch
 from kedro.io import DatasetError
 
 from tronrec.checkpoint import Checkpoint
-from tronrec.datasets.checkpoint import CheckpointDataset
+from tronrec.datasets.checkpoint import CheckpointDataset, CheckpointFolderDataset
 from tronrec.errors import UserError
 
 
@@ -26,3 +26,21 @@ def test_a_missing_file_is_named_with_what_writes_it(tmp_path):
     with pytest.raises(DatasetError, match="the train_\\* pipeline writes it") as error:
         CheckpointDataset(filepath=str(tmp_path / "m.safetensors")).load()
     assert isinstance(error.value.__cause__, UserError)
+
+
+def test_a_folder_keeps_a_checkpoint_for_each_name(tmp_path):
+    dataset = CheckpointFolderDataset(filepath=str(tmp_path / "new"))
+    assert dataset.load() == {}
+    assert not dataset.exists()
+    dataset.save({"one": Checkpoint({"items": torch.ones(2)}, {"epoch": 1})})
+    dataset.save({"two": Checkpoint({"items": torch.ones(2)}, {"epoch": 1})})
+    dataset.save({"one": Checkpoint({"items": torch.zeros(2)}, {"epoch": 2})})
+    assert dataset.exists()
+    loaded = {name: load().facts["epoch"] for name, load in dataset.load().items()}
+    assert loaded == {"one": 2, "two": 1}
+
+
+def test_an_unfinished_file_of_a_folder_is_not_seen(tmp_path):
+    (tmp_path / ".one.safetensors.7").touch()
+    (tmp_path / ".two.safetensors").touch()
+    assert CheckpointFolderDataset(filepath=str(tmp_path)).load() == {}

@@ -11,9 +11,10 @@ from polars.testing import assert_frame_equal
 
 from reference.clicks import EPOCH, Click, table
 from tronrec.data.ingest import scan_events
-from tronrec.data.raw import RawLog
+from tronrec.data.raw import RawFile, RawLog
 from tronrec.datasets import LazyFrameDataset
 from tronrec.errors import UserError
+from tronrec.params import IngestionParams
 
 CLICKS = table([Click(1, 2, EPOCH), Click(1, 3, EPOCH)])
 
@@ -56,7 +57,9 @@ def test_an_error_of_the_user_stays_one_and_leaves_the_file_alone(
     raw = tmp_path / "yoochoose-clicks.dat"
     raw.write_text("1,yesterday,2,0\n")
     with pytest.raises(DatasetError) as caught:
-        dataset.save(scan_events(RawLog("yoochoose", raw)))
+        dataset.save(
+            scan_events(RawLog("yoochoose", (RawFile(str(raw)),)), IngestionParams())
+        )
     assert isinstance(caught.value.__cause__, UserError)
     assert "yoochoose-clicks.dat:1: the time must be valid" in str(
         caught.value.__cause__

@@ -6,11 +6,11 @@ import pytest
 from kedro.io import DatasetError
 
 from tronrec.data.ingest import scan_events
-from tronrec.data.raw import RawLog
+from tronrec.data.raw import RawFile, RawLog
 from tronrec.data.simulate import simulate_clicks
 from tronrec.datasets import RawLogDataset
 from tronrec.errors import UserError
-from tronrec.params import SimulationParams
+from tronrec.params import IngestionParams, SimulationParams
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_files_are_found(dataset: RawLogDataset, tmp_path: Path) -> None:
     train.parent.mkdir()
     train.touch()
     assert dataset.exists()
-    assert dataset.load() == RawLog("otto", train)
+    assert dataset.load() == RawLog("otto", (RawFile(str(train)),))
 
 
 def test_missing_files_say_where_to_get_them(dataset: RawLogDataset) -> None:
@@ -38,8 +38,8 @@ def test_simulated_clicks_can_be_saved_and_read(dataset: RawLogDataset) -> None:
     params = SimulationParams(sessions=300, items=60, categories=6)
     dataset.save(simulate_clicks(params))
     log = dataset.load()
-    assert log.test is not None
-    events = scan_events(log).collect()
+    assert log.test
+    events = scan_events(log, IngestionParams()).collect()
     assert events["session_id"].n_unique() == params.sessions
 
 

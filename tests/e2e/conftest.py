@@ -33,7 +33,7 @@ class Shop:
         tiny.mkdir()
         roots = {"data_root": str(self.data), "raw_root": str(self.data / "01_raw")}
         (tiny / "globals.yml").write_text(yaml.safe_dump(roots))
-        blocks = dict.fromkeys(("diginetica", "yoochoose", "otto"), TINY)
+        blocks = dict.fromkeys(("diginetica", "yoochoose", "otto", "shop"), TINY)
         (tiny / "parameters.yml").write_text(yaml.safe_dump(blocks))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -64,6 +64,10 @@ class Shop:
         assert process.returncode == 1, printed
         assert "Traceback" not in printed
         return printed[printed.index("Error: ") :]
+
+    def clear(self) -> None:
+        """Remove what runs have written."""
+        shutil.rmtree(self.data)
 
     def files(self) -> list[str]:
         """Return the names of all files of the shop, below its data folder."""

@@ -98,7 +98,7 @@ def test_bad_data(case: str, raw: Path, open_shop):
         ("otto.model.dropout=1.5", "otto.model.dropout = 1.5: must be less than 1"),
         ("otto.system=tron_xxl", "otto.system = tron_xxl: unknown; "),
         ("otto.training.epochs=many", "otto.training.epochs = 'many': "),
-        ("otto.sampling.top_k=99", "top_k (99) exceeds uniform + in_batch (47)"),
+        ("otto.sampling.top_k=99", "top_k (99) exceeds the negatives (47)"),
     ],
 )
 def test_bad_parameters(params: str, expected: str, open_shop):

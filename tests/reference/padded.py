@@ -1,7 +1,7 @@
 """The straightforward training step that a reader of the paper would write.
 
-Sessions padded to the window, dense gradients, dense Adam. It is what the packed step is
-timed against.
+Sessions padded to the window, dense gradients, dense Adam. It is what the packed step
+is timed against.
 """
 
 import torch

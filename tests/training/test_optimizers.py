@@ -1,7 +1,9 @@
+import pytest
 import torch
 
+from tronrec.params import TrainingParams
 from tronrec.rows import RowGradients
-from tronrec.training.optimizers import RowAdam
+from tronrec.training.optimizers import RowAdagrad, RowAdam, choose_optimizers
 
 
 def test_matches_dense_adam_when_every_row_is_touched():
@@ -32,22 +34,52 @@ def test_matches_torchs_sparse_adam_on_some_rows():
         torch.testing.assert_close(table, theirs.data)
 
 
-def test_untouched_rows_do_not_move():
+def test_adagrad_matches_torchs_on_some_rows():
+    table, theirs = torch.randn(9, 3).double(), torch.nn.Parameter(torch.empty(9, 3))
+    theirs.data = table.clone()
+    adagrad, ours = torch.optim.Adagrad([theirs], lr=0.2), RowAdagrad(table)
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(9, generator=generator)[:4].sort().values
+        vectors = torch.randn(4, 3, generator=generator).double()
+        theirs.grad = torch.zeros(9, 3).double().index_copy_(0, rows, vectors)
+        adagrad.step()
+        ours.step(RowGradients(rows, vectors), 0.2)
+        torch.testing.assert_close(table, theirs.data)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("adam", (RowAdam, torch.optim.Adam)),
+        ("adagrad", (RowAdagrad, torch.optim.Adagrad)),
+    ],
+)
+def test_both_optimizers_are_chosen_by_one_name(name, kind):
+    params = TrainingParams(optimizer=name)
+    encoder = [torch.nn.Parameter(torch.ones(2))]
+    chosen = choose_optimizers(params, torch.ones(2, 2), encoder)
+    assert tuple(map(type, chosen)) == kind
+
+
+@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
+def test_untouched_rows_do_not_move(optimizer):
     table = torch.randn(5, 3)
-    before, adam = table.clone(), RowAdam(table)
+    before, ours = table.clone(), optimizer(table)
     for _ in range(3):
-        adam.step(RowGradients(torch.tensor([1, 4]), torch.randn(2, 3)), 0.1)
+        ours.step(RowGradients(torch.tensor([1, 4]), torch.randn(2, 3)), 0.1)
     assert torch.equal(table[[0, 2, 3]], before[[0, 2, 3]])
     assert not torch.equal(table[[1, 4]], before[[1, 4]])
 
 
-def test_a_restored_optimizer_goes_on_as_before():
+@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
+def test_a_restored_optimizer_goes_on_as_before(optimizer):
     table = torch.randn(5, 3)
-    adam = RowAdam(table)
-    adam.step(RowGradients(torch.tensor([1]), torch.randn(1, 3)), 0.1)
-    copy = RowAdam(table.clone())
-    copy.restore({name: tensor.clone() for name, tensor in adam.state().items()})
+    before = optimizer(table)
+    before.step(RowGradients(torch.tensor([1]), torch.randn(1, 3)), 0.1)
+    copy = optimizer(table.clone())
+    copy.restore({name: tensor.clone() for name, tensor in before.state().items()})
     gradients = RowGradients(torch.tensor([1, 2]), torch.randn(2, 3))
-    adam.step(gradients, 0.1)
+    before.step(gradients, 0.1)
     copy.step(gradients, 0.1)
-    assert torch.equal(adam.table, copy.table)
+    assert torch.equal(before.table, copy.table)

@@ -6,9 +6,9 @@ import torch
 
 from reference.data import random_sessions
 from tronrec.batches import SessionBatches
-from tronrec.losses import sampled_softmax
+from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
-from tronrec.params import ModelParams, SamplingParams
+from tronrec.params import LossParams, ModelParams, SamplingParams
 from tronrec.sampling import Negatives, NegativeSampler
 from tronrec.training.step import backward
 
@@ -23,9 +23,19 @@ class Recorder(NegativeSampler):
         return self.found
 
 
+MODELS = {
+    "transformer": ({"feed_forward": 24}, LossParams()),
+    "gru": (
+        {"encoder": "gru", "layers": 1, "item_bias": True},
+        LossParams(name="bpr_max", penalty=0.5, elu=0.5),
+    ),
+}
+
+
 @pytest.mark.parametrize("top_k", [None, 1, 10])
 @pytest.mark.parametrize("seed", range(3))
-def test_gradients_match_autograd(top_k, seed):
+@pytest.mark.parametrize("encoder", MODELS)
+def test_gradients_match_autograd(top_k, seed, encoder):
     torch.manual_seed(seed)
     packed = random_sessions(seed, sessions=20, num_items=NUM_ITEMS, longest=12)
     batch = next(
@@ -33,12 +43,14 @@ def test_gradients_match_autograd(top_k, seed):
             batch_size=20, window=8, generator=np.random.default_rng(seed)
         )
     )
-    params = ModelParams(hidden_size=16, feed_forward=24, dropout=0, window=8)
-    model = Recommender(params, NUM_ITEMS).double()
+    model_params, loss_params = MODELS[encoder]
+    params = ModelParams(hidden_size=16, dropout=0, window=8, **model_params)
+    model, loss_function = Recommender(params, NUM_ITEMS), choose_loss(loss_params)
+    model = model.double()
     negatives = SamplingParams(uniform=320, in_batch=17, top_k=top_k)
     sampler = Recorder(negatives, torch.float64)
     found = backward(
-        model, batch, sampler, sampled_softmax, torch.Generator().manual_seed(seed)
+        model, batch, sampler, loss_function, torch.Generator().manual_seed(seed)
     )
     ours = {name: p.grad for name, p in model.encoder.named_parameters()}
     model.zero_grad()
@@ -47,7 +59,7 @@ def test_gradients_match_autograd(top_k, seed):
     hidden = model(batch.clicks[batch.inputs], batch.layout)
     positive = (hidden * model.items[batch.clicks[batch.targets]]).sum(1)
     negative = torch.einsum("nd,nkd->nk", hidden, model.items[sampler.found.items])
-    loss = sampled_softmax(positive, negative, sampler.found.hit)
+    loss = loss_function(positive, negative, sampler.found.hit)
     loss.backward()
 
     torch.testing.assert_close(found.loss, loss.detach())

@@ -8,12 +8,12 @@ that is cut off is noticed here; not every unpacker says so.
 import logging
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 import zstandard
 from tqdm import tqdm
 
+from tronrec.data.raw import RawFile
 from tronrec.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ LONGEST_LINE = 1 << 26
 class Block(NamedTuple):
     """Whole lines of a file; `line` is the number of the first, counted from 1."""
 
-    path: Path
+    file: str
     line: int
     data: bytes
 
@@ -48,29 +48,29 @@ _UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
 """How packed files begin, and what unpacks one stream of them."""
 
 
-def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yield the lines of a file, about `block_bytes` at a time; show the progress.
 
     Raises:
         UserError: The file cannot be read, is damaged, or has no line ends.
     """
     line, waiting = 1, bytearray()
-    for piece in _read_pieces(path, min(block_bytes, 1 << 20)):
+    for piece in _read_pieces(raw, min(block_bytes, 1 << 20)):
         waiting += piece
         while len(waiting) >= block_bytes and (cut := _find_cut(waiting, block_bytes)):
-            block = Block(path, line, bytes(waiting[:cut]))
+            block = Block(str(raw), line, bytes(waiting[:cut]))
             del waiting[:cut]
             line += count_lines(block.data)
             yield block
         if len(waiting) > max(LONGEST_LINE, block_bytes):
             raise UserError(
-                f"{path}:{line}: no line end in {len(waiting):,} bytes; is this a log "
+                f"{raw}:{line}: no line end in {len(waiting):,} bytes; is this a log "
                 "with one record a line?"
             )
     if waiting:
-        yield Block(path, line, bytes(waiting))
+        yield Block(str(raw), line, bytes(waiting))
         line += count_lines(waiting)
-    logger.info("%s: %d lines read", path, line - 1)
+    logger.info("%s: %d lines read", raw, line - 1)
 
 
 def count_lines(data: bytes | bytearray) -> int:
@@ -83,13 +83,13 @@ def _find_cut(data: bytearray, size: int) -> int:
     return data.rfind(b"\n", 0, size) + 1 or data.find(b"\n", size) + 1
 
 
-def _read_pieces(path: Path, size: int) -> Iterator[bytes]:
+def _read_pieces(raw: RawFile, size: int) -> Iterator[bytes]:
     try:
         with (
-            path.open("rb") as file,
+            raw.open() as file,
             tqdm(
-                total=path.stat().st_size,
-                desc=path.name,
+                total=raw.size,
+                desc=raw.name,
                 unit="B",
                 unit_scale=True,
                 disable=None,  # shown on a terminal only
@@ -99,9 +99,10 @@ def _read_pieces(path: Path, size: int) -> Iterator[bytes]:
                 yield piece
                 progress.update(file.tell() - progress.n)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        reason = error.strerror or error
+        raise UserError(f"{raw}: cannot be read ({reason})") from error
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
-        raise UserError(f"{path}: damaged ({error}); fetch the file again") from error
+        raise UserError(f"{raw}: damaged ({error}); fetch the file again") from error
 
 
 def _unpack(file: BinaryIO, size: int) -> Iterator[bytes]:

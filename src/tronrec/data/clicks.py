@@ -1,65 +1,138 @@
-"""What every stage does with a clicks table: check it, count in it, keep a part of it.
+"""What every stage does with a clicks table: read it by sessions, keep a part of it.
 
-Tables stay lazy; what is collected is one row a session or an item, never the clicks.
+Tables stay lazy. The clicks of a session stand together, so that sessions are judged
+block by block: memory depends neither on the number of clicks nor on that of sessions.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from polars.io.plugins import register_io_source
 
-from tronrec.errors import UserError
-from tronrec.schemas import CLICKS, SESSION, TIME
+from tronrec.schemas import COUNT, ITEM, SESSION
 
+CLICKS_OF_A_BLOCK = 1 << 20
+"""Clicks that are read at a time; about 100 MB with what is made of them."""
 
-def check_clicks(clicks: pl.LazyFrame) -> None:
-    """Check that a table is what later stages take for granted, wherever it came from.
-
-    Raises:
-        UserError: A column is missing or has another type or nulls, a session is in
-            several places, or its clicks are not in time order.
-    """
-    schema = clicks.collect_schema()
-    wrong = [
-        f"{name}: {kind}" for name, kind in CLICKS.items() if schema.get(name) != kind
-    ]
-    if wrong:
-        raise UserError(
-            f"The clicks lack the columns {', '.join(wrong)}; they have "
-            f"{', '.join(f'{name}: {kind}' for name, kind in schema.items())}"
-        )
-    continues = (pl.col(SESSION) == pl.col(SESSION).shift()).fill_null(False)
-    found = clicks.select(
-        pl.any_horizontal(pl.col(CLICKS.names()).is_null()).sum().alias("nulls"),
-        (continues & (pl.col(TIME) < pl.col(TIME).shift())).sum().alias("backwards"),
-        (continues.not_().sum() - pl.col(SESSION).n_unique()).alias("pieces"),
-    ).collect(engine="streaming")
-    nulls, backwards, pieces = found.row(0)
-    if nulls or backwards or pieces:
-        raise UserError(
-            f"The clicks have {nulls:,} rows with nulls, {backwards:,} rows before "
-            f"their predecessor in the session, {pieces:,} breaks inside sessions; "
-            "drop nulls, and sort by the session's first time, session and time"
-        )
+Mask = NDArray[np.bool_]
 
 
-def keep(clicks: pl.LazyFrame, values: pl.DataFrame) -> pl.LazyFrame:
-    """Return the clicks whose session or item is among `values`, in their order."""
-    return clicks.join(
-        values.lazy(), on=values.columns, how="semi", maintain_order="left"
+@dataclass(frozen=True, eq=False)
+class SessionBlock:
+    """Clicks of whole sessions; session `s` is `clicks[bounds[s]:bounds[s + 1]]`."""
+
+    clicks: pl.DataFrame
+    bounds: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, clicks: pl.DataFrame) -> Self:
+        """Find the sessions of clicks that stand together by session."""
+        ids = clicks[SESSION].to_numpy()
+        inner = np.flatnonzero(ids[1:] != ids[:-1]) + 1
+        ends = [len(ids)] if len(ids) else []
+        return cls(clicks, np.concatenate(([0], inner, ends)).astype(np.int64))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """The number of clicks of each session."""
+        return np.diff(self.bounds)
+
+    def first(self, column: str) -> pl.Series:
+        """Return the values of the first click of each session."""
+        return self.clicks[column].gather(self.bounds[:-1])
+
+    def last(self, column: str) -> pl.Series:
+        """Return the values of the last click of each session."""
+        return self.clicks[column].gather(self.bounds[1:] - 1)
+
+    def keep(self, sessions: Mask) -> pl.DataFrame:
+        """Return the clicks of the sessions for which the mask is true."""
+        return self.clicks.filter(pl.Series(np.repeat(sessions, self.lengths)))
+
+
+def read_sessions(
+    clicks: pl.LazyFrame, clicks_of_a_block: int = CLICKS_OF_A_BLOCK
+) -> Iterator[SessionBlock]:
+    """Yield whole sessions, about `clicks_of_a_block` clicks at a time."""
+    rest = clicks.clear().collect()
+    for frame in clicks.collect_batches(
+        chunk_size=clicks_of_a_block, lazy=True, engine="streaming"
+    ):
+        block = SessionBlock.of(pl.concat([rest, frame]))
+        cut = int(block.bounds[-2:][0])  # the last session may go on
+        if cut:
+            yield SessionBlock(block.clicks[:cut], block.bounds[:-1])
+        rest = block.clicks[cut:]
+    if rest.height:
+        yield SessionBlock.of(rest)
+
+
+def keep_sessions(
+    clicks: pl.LazyFrame, rule: Callable[[SessionBlock], Mask]
+) -> pl.LazyFrame:
+    """Return the clicks of the sessions for which the rule is true, in their order."""
+    return scan_frames(
+        lambda: (block.keep(rule(block)) for block in read_sessions(clicks)),
+        clicks.collect_schema(),
     )
 
 
-def drop(clicks: pl.LazyFrame, sessions: pl.DataFrame) -> pl.LazyFrame:
-    """Return the clicks whose session is not among `sessions`, in their order."""
-    return clicks.join(
-        sessions.lazy(), on=sessions.columns, how="anti", maintain_order="left"
-    )
+def keep_long(clicks: pl.LazyFrame, shortest: int) -> pl.LazyFrame:
+    """Return the clicks of the sessions that have at least `shortest` clicks."""
+    return keep_sessions(clicks, lambda block: block.lengths >= shortest)
 
 
-def frequent(clicks: pl.LazyFrame, column: str, count: int) -> pl.DataFrame:
-    """Return the sessions or items that have at least `count` clicks."""
-    return (
-        clicks.group_by(column)
-        .len()
-        .filter(pl.col("len") >= count)
-        .select(column)
-        .collect(engine="streaming")
-    )
+def keep(clicks: pl.LazyFrame, items: pl.DataFrame) -> pl.LazyFrame:
+    """Return the clicks on `items`, in their order."""
+    return clicks.join(items.lazy(), on=ITEM, how="semi", maintain_order="left")
+
+
+def count_by_item(clicks: pl.LazyFrame) -> pl.DataFrame:
+    """Return each item with its number of clicks."""
+    counts = clicks.group_by(ITEM).agg(pl.len().cast(pl.Int64).alias(COUNT))
+    return counts.collect(engine="streaming")
+
+
+def count_clicks(clicks: pl.LazyFrame) -> int:
+    """Return the number of clicks; a Parquet file knows it without being read."""
+    return int(clicks.select(pl.len()).collect(engine="streaming").item())
+
+
+def to_polars(clicks: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the clicks as they are: they need no cluster."""
+    return clicks
+
+
+def count_short(clicks: pl.LazyFrame, shortest: int) -> int:
+    """Return the number of clicks in sessions that have fewer than `shortest`."""
+    lengths = (block.lengths for block in read_sessions(clicks))
+    return sum(int(length[length < shortest].sum()) for length in lengths)
+
+
+def scan_frames(
+    frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema
+) -> pl.LazyFrame:
+    """Return a table that draws its frames whenever a query runs."""
+
+    def source(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        limit: int | None,
+        _batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        for frame in frames():
+            part = frame if columns is None else frame.select(columns)
+            if predicate is not None:
+                part = part.filter(predicate)
+            if limit is not None:
+                part = part.head(limit)
+                limit -= part.height
+            yield part
+            if limit == 0:
+                return
+
+    return register_io_source(source, schema=schema)

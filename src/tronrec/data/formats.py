@@ -1,8 +1,7 @@
 """How each publisher writes events: lines in, a table of events out.
 
 Polars parses. It passes over some faults in silence - a missing field, a blank line, a
-day without its last digit - and these are refused here. There is no second grammar: a
-bad line is one that the parser refuses when it gets it alone, found by halving.
+day without its last digit - and these are refused here.
 """
 
 from collections.abc import Callable
@@ -10,14 +9,14 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from tronrec.data.blocks import Block, count_lines
+from tronrec.data.blocks import count_lines
 from tronrec.data.raw import Format
-from tronrec.errors import UserError
 from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 
 TYPE = "type"
-CLICK = "clicks"
-EVENT_TYPES = pl.Enum([CLICK, "carts", "orders"])
+CLICK, OTHER = "clicks", "other"
+PUBLISHED_TYPES = pl.Enum([CLICK, "carts", "orders"])
+EVENT_TYPES = pl.Enum([*PUBLISHED_TYPES.categories, OTHER])
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -46,46 +45,33 @@ REQUIREMENTS: dict[str, pl.Expr] = {
 """What holds for every event; null counts as broken."""
 
 
-class _Refused(ValueError):
+class RefusedError(ValueError):
     """Some line is not as it must be."""
 
 
-REFUSALS = (_Refused, pl.exceptions.PolarsError, OSError)
-"""Polars takes a block for a packed file, too, if it begins like one: an OSError."""
-
-
-def parse_block(format: Format, block: Block) -> pl.DataFrame:
-    """Return the session, item, time and type of each event, in the order of the file.
+def check_events(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the events if all requirements hold.
 
     Raises:
-        UserError: A line is not in the publisher's format.
+        RefusedError: One does not.
     """
-    if format == "diginetica" and block.line == 1:
-        block = _skip_header(block)
-    try:
-        return _parse(format, block.data)
-    except REFUSALS as error:
-        raise _name_bad_line(format, block, error) from None
-
-
-def _parse(format: Format, lines: bytes) -> pl.DataFrame:
-    events = _PARSERS[format](lines)
     holds = events.select(
         rule.fill_null(False).all().alias(text) for text, rule in REQUIREMENTS.items()
     )
     for text, is_true in holds.row(0, named=True).items():
         if not is_true:
-            raise _Refused(text)
+            raise RefusedError(text)
     return events
 
 
-def _parse_otto(lines: bytes) -> pl.DataFrame:
-    event = pl.Struct({"aid": pl.Int64, "ts": pl.Int64, TYPE: EVENT_TYPES})
+def parse_otto(lines: bytes) -> pl.DataFrame:
+    """Return the events of sessions, one a line as a JSON object."""
+    event = pl.Struct({"aid": pl.Int64, "ts": pl.Int64, TYPE: PUBLISHED_TYPES})
     sessions = pl.read_ndjson(
         lines, schema={"session": pl.Int64, "events": pl.List(event)}
     )
     if sessions.height != count_lines(lines):
-        raise _Refused("the line must not be blank")
+        raise RefusedError("the line must not be blank")
     return (
         sessions.explode("events", empty_as_null=False, keep_nulls=True)
         .unnest("events")
@@ -93,12 +79,13 @@ def _parse_otto(lines: bytes) -> pl.DataFrame:
             pl.col("session").alias(SESSION),
             pl.col("aid").alias(ITEM),
             pl.col("ts").cast(CLICKS[TIME]).alias(TIME),
-            TYPE,
+            pl.col(TYPE).cast(pl.String).cast(EVENT_TYPES),
         )
     )
 
 
-def _parse_yoochoose(lines: bytes) -> pl.DataFrame:
+def parse_yoochoose(lines: bytes) -> pl.DataFrame:
+    """Return the events of a table with commas."""
     table = _read_table(
         lines,
         ",",
@@ -106,15 +93,12 @@ def _parse_yoochoose(lines: bytes) -> pl.DataFrame:
     )
     if table["category"].str.len_bytes().min() == 0:
         # A line that broke off inside its item number would pass for another item.
-        raise _Refused("the category must be given")
-    text = pl.col(TIME)
-    time = pl.when(text.str.contains(ISO_TIME)).then(
-        text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", strict=False)
-    )
-    return table.select(SESSION, ITEM, time.dt.replace_time_zone("UTC"), _only_clicks())
+        raise RefusedError("the category must be given")
+    return table.select(SESSION, ITEM, parse_iso(pl.col(TIME)), only_clicks())
 
 
-def _parse_diginetica(lines: bytes) -> pl.DataFrame:
+def parse_diginetica(lines: bytes) -> pl.DataFrame:
+    """Return the events of a table with semicolons, its header taken off."""
     table = _read_table(
         lines,
         ";",
@@ -133,7 +117,14 @@ def _parse_diginetica(lines: bytes) -> pl.DataFrame:
     time = day.cast(CLICKS[TIME]) + pl.duration(
         milliseconds="timeframe", time_unit="ms"
     )
-    return table.select(SESSION, ITEM, time.alias(TIME), _only_clicks())
+    return table.select(SESSION, ITEM, time.alias(TIME), only_clicks())
+
+
+PARSERS: dict[Format, Callable[[bytes], pl.DataFrame]] = {
+    "diginetica": parse_diginetica,
+    "yoochoose": parse_yoochoose,
+    "otto": parse_otto,
+}
 
 
 def _read_table(
@@ -148,55 +139,18 @@ def _read_table(
         empty_string_is_null=False,
     )
     if table.height != count_lines(lines):
-        raise _Refused("every line must hold one event")
+        raise RefusedError("every line must hold one event")
     return table
 
 
-def _only_clicks() -> pl.Expr:
-    return pl.lit(CLICK, dtype=EVENT_TYPES).alias(TYPE)
-
-
-_PARSERS: dict[Format, Callable[[bytes], pl.DataFrame]] = {
-    "diginetica": _parse_diginetica,
-    "yoochoose": _parse_yoochoose,
-    "otto": _parse_otto,
-}
-
-
-def _skip_header(block: Block) -> Block:
-    """Return the lines below the header; both spellings of its names are known."""
-    header, _, rest = block.data.partition(b"\n")
-    expected = EXPECTED["diginetica"]
-    if header.strip().lower().replace(b"_", b"") != expected.replace("_", "").encode():
-        raise UserError(
-            f"{block.path}:1: wrong header {_shorten(header)}; expected {expected}"
-        )
-    return Block(block.path, 2, rest)
-
-
-def _name_bad_line(format: Format, block: Block, error: Exception) -> UserError:
-    """Return the error that names the first line that is refused alone."""
-    lines, first = block.data.removesuffix(b"\n").split(b"\n"), block.line
-    while len(lines) > 1:
-        half = len(lines) // 2
-        if _find_refusal(format, lines[:half]):
-            lines = lines[:half]
-        else:
-            lines, first = lines[half:], first + half
-    reason = str(_find_refusal(format, lines) or error).partition("\n")[0]
-    return UserError(
-        f"{block.path}:{first}: {reason}: {_shorten(lines[0])}; expected "
-        f"{EXPECTED[format]}. Correct or delete the line."
+def parse_iso(text: pl.Expr) -> pl.Expr:
+    """Return the moment of a text such as 2022-08-01T12:00:00.000Z; null if invalid."""
+    time = pl.when(text.str.contains(ISO_TIME)).then(
+        text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", strict=False)
     )
+    return time.dt.replace_time_zone("UTC").alias(TIME)
 
 
-def _find_refusal(format: Format, lines: list[bytes]) -> Exception | None:
-    try:
-        _parse(format, b"\n".join(lines) + b"\n")
-    except REFUSALS as error:
-        return error
-    return None
-
-
-def _shorten(line: bytes) -> str:
-    return repr(line.decode("utf-8", "backslashreplace")[:200])
+def only_clicks() -> pl.Expr:
+    """Return the type of events in a log that has only clicks."""
+    return pl.lit(CLICK, dtype=EVENT_TYPES).alias(TYPE)

@@ -1,153 +1,152 @@
-"""Raw log to clicks: every event read and counted, clicks kept and put in order.
+"""Raw log to a table of events: every line read and counted, none passed over.
 
-Both steps hold a bounded part of the log at a time, so that OTTO's 200 million events
-pass through a small machine.
+Sessions may lie scattered over the files. They are dealt into buckets, and each block
+of the table is in the order of its buckets, and then of the files: a later stage finds
+all events of a session without reading all of the table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
-from tronrec.data.blocks import BLOCK_BYTES, read_blocks
-from tronrec.data.formats import CLICK, EVENT_TYPES, TYPE, parse_block
+from tronrec.data.blocks import BLOCK_BYTES
+from tronrec.data.clicks import scan_frames
+from tronrec.data.formats import EVENT_TYPES, TYPE
 from tronrec.data.raw import RawLog
+from tronrec.data.sift import BadLine, expected_form, read_file
 from tronrec.errors import UserError
-from tronrec.schemas import CLICKS, SESSION, TEST_FILE, TIME
+from tronrec.params import IngestionParams
+from tronrec.schemas import CLICKS, SESSION, TEST_FILE
 
-EVENTS = pl.Schema({**CLICKS, TYPE: EVENT_TYPES})
-"""The events of a raw log, in the order of its files: clicks, carts and orders."""
+BUCKET = "bucket"
+BUCKETS = 1024
 
-CLICKS_AT_ONCE = 1 << 24
-"""Clicks sorted in memory at a time; about 2 GB."""
+BAD_LINE = "bad_line"
+BAD_LINES = pl.Schema(
+    {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
+)
 
-START = "start"
+EVENTS = pl.Schema(
+    {
+        **CLICKS,
+        TYPE: EVENT_TYPES,
+        BUCKET: pl.UInt16(),
+        BAD_LINE: pl.Struct(BAD_LINES),
+    }
+)
+"""What a raw log holds: events, and lines that hold none and have no type."""
 
 
-def scan_events(log: RawLog, block_bytes: int = BLOCK_BYTES) -> pl.LazyFrame:
-    """Return the events of the raw files, read block by block when they are asked for.
+def scan_events(
+    log: RawLog, params: IngestionParams, block_bytes: int = BLOCK_BYTES
+) -> pl.LazyFrame:
+    """Return what the raw files hold, read block by block when it is asked for.
 
     Reading raises:
-        UserError: A line is not in the publisher's format, or a file has no events.
+        UserError: A line is bad and `on_bad_rows` is to fail, more lines are bad than
+            may be, or a file has no events.
     """
 
     def frames() -> Iterator[pl.DataFrame]:
-        for path, is_test in ((log.train, False), (log.test, True)):
-            if path is None:
-                continue
-            count = 0
-            for block in read_blocks(path, block_bytes):
-                events = parse_block(log.format, block)
-                count += events.height
-                yield events.with_columns(pl.lit(is_test).alias(TEST_FILE)).select(
-                    EVENTS.names()
-                )
-            if count == 0:
-                raise UserError(f"{path}: no events; fetch or write the file again")
+        waiting: list[pl.DataFrame] = []
+        for part in _read_log(log, params, block_bytes):
+            waiting.append(part)
+            if sum(frame.height for frame in waiting) >= params.clicks_at_once:
+                yield _sort_buckets(waiting)
+                waiting = []
+        if waiting:
+            yield _sort_buckets(waiting)
 
-    return _scan(frames, EVENTS)
+    return scan_frames(frames, EVENTS)
 
 
-def sort_clicks(
-    events: pl.LazyFrame, clicks_at_once: int = CLICKS_AT_ONCE
-) -> pl.LazyFrame:
-    """Return the clicks by session start, session, time; ties as they came.
-
-    The sessions' starts are found first. Then sessions that follow one another are
-    collected and sorted, about `clicks_at_once` clicks at a time.
-
-    Raises:
-        UserError: There are no clicks, or a session is in both files.
-    """
-    clicks = events.filter(pl.col(TYPE) == CLICK).drop(TYPE)
-    sessions = _find_sessions(clicks)
-    number = (pl.col("clicks").cum_sum() - 1) // clicks_at_once
-    slices = sessions.with_columns(number.alias("slice")).partition_by(
-        "slice", maintain_order=True, include_key=False
+def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Return file, number, reason and text of each bad line."""
+    return events.filter(pl.col(BAD_LINE).is_not_null()).select(
+        pl.col(BAD_LINE).struct.unnest()
     )
-
-    def frames() -> Iterator[pl.DataFrame]:
-        for part in slices:
-            found = (
-                clicks.join(part.lazy(), on=SESSION, maintain_order="left")
-                .sort(START, SESSION, TIME, maintain_order=True)
-                .select(CLICKS.names())
-                .collect(engine="streaming")
-            )
-            if found.height != part["clicks"].sum():
-                raise RuntimeError("the events changed while they were sorted")
-            yield found
-
-    return _scan(frames, CLICKS)
 
 
 def count_events(log: RawLog, events: pl.LazyFrame) -> dict[str, Any]:
-    """Return what was read from each file: sessions, events, events of each type."""
+    """Return what was read of each part: sessions, bad lines, events of each type."""
     counts = events.group_by(TEST_FILE, TYPE).len().collect(engine="streaming")
-    sessions = dict(
-        events.group_by(TEST_FILE)
-        .agg(pl.col(SESSION).n_unique())
-        .collect(engine="streaming")
-        .iter_rows()
-    )
     report: dict[str, Any] = {}
-    for role, path, is_test in (("train", log.train, False), ("test", log.test, True)):
-        if path is not None:
-            found = counts.filter(pl.col(TEST_FILE) == is_test)
+    for role, files in (("train", log.train), ("test", log.test)):
+        if files:
+            is_part = pl.col(TEST_FILE) == (role == "test")
+            found = counts.filter(is_part)
+            of_type = dict(found.drop_nulls().select(TYPE, "len").iter_rows())
             report[role] = {
-                "file": str(path),
-                "sessions": sessions[is_test],
-                "events": found["len"].sum(),
+                "files": [str(file) for file in files],
+                "sessions": _count_sessions(events.filter(is_part)),
+                "bad_lines": found["len"].sum() - sum(of_type.values()),
+                "events": sum(of_type.values()),
                 **dict.fromkeys(EVENT_TYPES.categories, 0),
-                **dict(found.select(TYPE, "len").iter_rows()),
+                **of_type,
             }
     return report
 
 
-def _find_sessions(clicks: pl.LazyFrame) -> pl.DataFrame:
-    """Return session, start and number of clicks, in the order of the clicks table."""
-    sessions = (
-        clicks.group_by(SESSION)
-        .agg(
-            pl.col(TIME).min().alias(START),
-            pl.len().cast(pl.Int64).alias("clicks"),
-            (pl.col(TEST_FILE).min() != pl.col(TEST_FILE).max()).alias("in_both"),
-        )
-        .sort(START, SESSION)
-        .collect(engine="streaming")
-    )
-    if sessions.is_empty():
-        raise UserError("The raw log has no clicks; its events are of other types")
-    both = sessions.filter("in_both")[SESSION]
-    if len(both):
+def _read_log(
+    log: RawLog, params: IngestionParams, block_bytes: int
+) -> Iterator[pl.DataFrame]:
+    """Yield the events of all files, and bad lines if they may be."""
+    bad = 0
+    for role, files in (("train", log.train), ("test", log.test)):
+        count = 0
+        for file in files:
+            for part in read_file(log, file, block_bytes):
+                if isinstance(part, BadLine):
+                    bad += 1
+                    _judge(part, bad, log, params)
+                    yield _complete(_as_row(part), role)
+                else:
+                    count += part.height
+                    yield _complete(part, role)
+        if files and not count:
+            raise UserError(f"{files[0]}: no events; fetch or write the file again")
+
+
+def _judge(line: BadLine, count: int, log: RawLog, params: IngestionParams) -> None:
+    error = line.error(expected_form(log))
+    if params.on_bad_rows == "fail":
+        raise error
+    if count > params.max_bad_rows:
         raise UserError(
-            f"{len(both):,} sessions are in the training file and in the test file, "
-            f"such as {both[0]}; keep each in one file, or leave the test file out"
+            f"More than {params.max_bad_rows:,} bad lines "
+            f"(ingestion.max_bad_rows), the last one {error}"
         )
-    return sessions.drop("in_both")
 
 
-def _scan(
-    frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema
-) -> pl.LazyFrame:
-    """Return a table that draws its frames whenever a query runs."""
+def _as_row(line: BadLine) -> pl.DataFrame:
+    return pl.DataFrame({BAD_LINE: [line._asdict()]}, {BAD_LINE: EVENTS[BAD_LINE]})
 
-    def source(
-        columns: list[str] | None,
-        predicate: pl.Expr | None,
-        limit: int | None,
-        _batch_size: int | None,
-    ) -> Iterator[pl.DataFrame]:
-        for frame in frames():
-            part = frame if columns is None else frame.select(columns)
-            if predicate is not None:
-                part = part.filter(predicate)
-            if limit is not None:
-                part = part.head(limit)
-                limit -= part.height
-            yield part
-            if limit == 0:
-                return
 
-    return register_io_source(source, schema=schema)
+def _complete(part: pl.DataFrame, role: str) -> pl.DataFrame:
+    """Return events or a bad line with all columns."""
+    bucket = (pl.col(SESSION).hash() % BUCKETS).cast(EVENTS[BUCKET])
+    given = pl.lit(role == "test").alias(TEST_FILE)
+    missing = [
+        pl.lit(None, kind).alias(name)
+        for name, kind in EVENTS.items()
+        if name not in {*part.columns, TEST_FILE, BUCKET}
+    ]
+    whole = part.with_columns(given, *missing).with_columns(bucket.alias(BUCKET))
+    return whole.select(EVENTS.names())
+
+
+def _sort_buckets(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames).sort(BUCKET, maintain_order=True)
+
+
+def _count_sessions(events: pl.LazyFrame) -> int:
+    """Return the number of sessions; a share of the buckets is looked at at a time."""
+    share = BUCKETS // 4
+    return sum(
+        events.filter(pl.col(BUCKET) // share == number)
+        .select(pl.col(SESSION).drop_nulls().n_unique())
+        .collect(engine="streaming")
+        .item()
+        for number in range(BUCKETS // share)
+    )

@@ -6,7 +6,7 @@ runs no code when it is read and is mapped into memory rather than copied.
 
 import hashlib
 import json
-import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,17 +15,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from tronrec.data.clicks import count_clicks, read_sessions
+from tronrec.data.files import replacing
 from tronrec.errors import UserError
-from tronrec.schemas import INDEX, ITEM, SESSION
+from tronrec.schemas import INDEX, ITEM, PADDING, SESSION
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "items": np.dtype(np.int32),
     "offsets": np.dtype(np.int64),
 }
-CODES = {"items": "I32", "offsets": "I64"}
-"""The same in a safetensors file."""
+CODES = {"offsets": "I64", "items": "I32"}
+"""The same in a safetensors file; wide numbers come first, for their alignment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,37 +71,44 @@ class PackedSessions:
         Raises:
             UserError: An item is not in the index.
         """
-        numbered = (
-            clicks.join(items.lazy(), on=ITEM, how="left", maintain_order="left")
-            .select(SESSION, INDEX)
-            .collect(engine="streaming")
-        )
-        if unknown := numbered[INDEX].null_count():
+        numbered = clicks.join(
+            items.lazy(), on=ITEM, how="left", maintain_order="left"
+        ).select(SESSION, INDEX)
+        numbers = _allocate(count_clicks(clicks), np.int32)
+        lengths, end, unknown = [np.zeros(1, np.int64)], 0, 0
+        for block in read_sessions(numbered):
+            unknown += block.clicks[INDEX].null_count()
+            begin, end = end, end + block.clicks.height
+            numbers[begin:end] = block.clicks[INDEX].fill_null(PADDING).to_numpy()
+            lengths.append(block.lengths)
+        if unknown:
             raise UserError(
                 f"{unknown:,} clicks are on items that the item index does not have; "
                 "prepare the data set again from its clicks"
             )
-        begins = np.flatnonzero(np.diff(numbered[SESSION].to_numpy())) + 1
-        ends = [numbered.height] if numbered.height else []
-        return cls(
-            numbered[INDEX].to_numpy(),
-            np.concatenate(([0], begins, ends)).astype(np.int64),
-        )
+        return cls(numbers, np.concatenate(lengths).cumsum())
 
     def save(self, path: Path) -> None:
         """Write a safetensors file beside `path`, then put it in its place."""
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in DTYPES}
-        try:
-            with aside.open(
-                "wb"
-            ) as file:  # readable to others, as `save_file`'s is not
-                file.write(save(arrays))
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        with replacing(path) as aside, aside.open("wb") as file:
+            file.write(self._header())
+            for name in CODES:
+                file.write(np.ascontiguousarray(getattr(self, name)).data)
+
+    def _header(self) -> bytes:
+        """Return what precedes the arrays: their types, shapes and places, as JSON."""
+        entries, end = {}, 0
+        for name, code in CODES.items():
+            array = getattr(self, name)
+            begin, end = end, end + array.nbytes
+            entries[name] = {
+                "dtype": code,
+                "shape": list(array.shape),
+                "data_offsets": [begin, end],
+            }
+        text = json.dumps(entries).encode()
+        text += b" " * (-len(text) % 8)  # the arrays are aligned
+        return len(text).to_bytes(8, "little") + text
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -127,3 +135,11 @@ class PackedSessions:
                 f"{path}: no readable packed sessions ({error}); prepare the data set "
                 "again"
             ) from error
+
+
+def _allocate(size: int, dtype: type[np.int32]) -> NDArray[np.int32]:
+    """Return an array in a temporary file, which the system may write out of memory."""
+    if size == 0:
+        return np.empty(0, dtype)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype, "w+", shape=(size,))

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.raw import FILES, PACKINGS, Format
+from tronrec.data.raw import FILES, PACKINGS, Columns, Format
 from tronrec.errors import UserError
 from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
 
@@ -21,6 +21,7 @@ def write_raw_log(
     folder: Path,
     *,
     other_share: float = 0.1,
+    columns: Columns = Columns(),  # noqa: B008 - it cannot change
 ) -> None:
     """Write clicks as the publisher's raw files: all of them, or none.
 
@@ -29,23 +30,27 @@ def write_raw_log(
         format: The publisher's format.
         folder: Where the files go under the publisher's names.
         other_share: Carts and orders per click; only OTTO's format has them.
+        columns: What the columns are called where the format leaves it open.
 
     Raises:
         UserError: A raw log that was not simulated lies there, or the disk refuses.
     """
-    names = FILES[format].values()
+    files = FILES[format]
+    names = list(files.values()) if format == "otto" else [files["train"]]
     _refuse_real_log(folder, names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _written_together([folder / name for name in names]) as files:
+        with _written_together([folder / name for name in names]) as opened:
             for clicks in frames:
                 match format:
                     case "otto":
-                        _write_otto(clicks, *files, other_share=other_share)
+                        _write_otto(clicks, *opened, other_share=other_share)
                     case "yoochoose":
-                        _write_yoochoose(clicks, *files)
+                        _write_yoochoose(clicks, *opened)
                     case "diginetica":
-                        _write_diginetica(clicks, *files)
+                        _write_diginetica(clicks, *opened)
+                    case "csv" | "jsonl" | "parquet":
+                        _write_table(clicks, *opened, format=format, columns=columns)
             (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
     except OSError as error:
         raise UserError(
@@ -121,3 +126,35 @@ def _write_diginetica(clicks: pl.DataFrame, file: BinaryIO) -> None:
         .alias("timeframe"),
         pl.col(TIME).dt.date().alias("eventdate"),
     ).write_csv(file, separator=";", include_header=file.tell() == 0)
+
+
+def _write_table(
+    clicks: pl.DataFrame, file: BinaryIO, *, format: Format, columns: Columns
+) -> None:
+    """Write a row an event, with the columns that a shop's log is said to have."""
+    time = pl.col(TIME)
+    match columns.time_unit:
+        case "iso":
+            time = time.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        case "s":
+            time = time.dt.epoch("s")
+        case "ms" | "us":
+            time = time.dt.epoch(columns.time_unit)
+    table = clicks.select(
+        pl.col(SESSION).alias(columns.session),
+        pl.col(ITEM).alias(columns.item),
+        time.alias(columns.time),
+        *([pl.lit(columns.click).alias(columns.type)] if columns.type else []),
+    )
+    match format:
+        case "csv":
+            table.write_csv(
+                file, separator=columns.separator, include_header=file.tell() == 0
+            )
+        case "jsonl":
+            table.write_ndjson(file)
+        case _:
+            raise UserError(
+                "Simulated clicks are not written as Parquet; set the format of "
+                "raw_log to csv or jsonl"
+            )

@@ -2,29 +2,40 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from tronrec.schemas import ITEM, SESSION, TIME
+from tronrec.data.clicks import read_sessions
+from tronrec.schemas import ITEM, TIME
 
 
 def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
     """Return the statistics of a clicks table, ready for JSON; times are ISO, UTC."""
-    lengths = clicks.group_by(SESSION).len()
-    counts = lengths.select(
-        pl.len().alias("sessions"),
-        pl.col("len").sum().cast(pl.Int64).alias("events"),
-        pl.col("len").mean().alias("mean_length"),
-        pl.col("len").median().alias("median_length"),
-    )
+    of_length = np.zeros(1, np.int64)  # [length] number of sessions
+    for block in read_sessions(clicks):
+        found = np.bincount(block.lengths, minlength=len(of_length))
+        found[: len(of_length)] += of_length
+        of_length = found
+    sessions = int(of_length.sum())
+    events = int(of_length @ np.arange(len(of_length)))
     content = clicks.select(
         pl.col(ITEM).n_unique().alias("items"),
         pl.col(TIME).min().alias("first"),
         pl.col(TIME).max().alias("last"),
     )
-    found = {
-        **counts.collect(engine="streaming").row(0, named=True),
-        **content.collect(engine="streaming").row(0, named=True),
-    }
+    row = content.collect(engine="streaming").row(0, named=True)
     for name in ("first", "last"):
-        found[name] = found[name] and found[name].isoformat(timespec="milliseconds")
-    return found
+        row[name] = row[name] and row[name].isoformat(timespec="milliseconds")
+    return {
+        "sessions": sessions,
+        "events": events,
+        "mean_length": events / sessions if sessions else None,
+        "median_length": _median(of_length, sessions) if sessions else None,
+        **row,
+    }
+
+
+def _median(of_length: np.ndarray[Any, np.dtype[np.int64]], sessions: int) -> float:
+    """Return the median length, from the number of sessions of each length."""
+    places = np.array([(sessions - 1) // 2, sessions // 2])
+    return float(np.searchsorted(of_length.cumsum(), places, side="right").mean())

@@ -1,5 +1,7 @@
 """Checkpoints and models as catalog entries."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ from kedro.io import AbstractDataset
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
+
+SUFFIX = ".safetensors"
 
 
 class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
@@ -50,3 +54,43 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "missing_ok": self._missing_ok}
+
+
+Loaders = dict[str, Callable[[], Checkpoint]]
+
+
+class CheckpointFolderDataset(AbstractDataset[dict[str, Checkpoint], Loaders]):
+    """A folder with a checkpoint for each name, read one by one as they are needed.
+
+    What is saved replaces the checkpoints of its names and leaves the others. A folder
+    that is not there has no checkpoints.
+    """
+
+    def __init__(
+        self, *, filepath: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Name the folder.
+
+        Args:
+            filepath: The folder.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Loaders:
+        """Return a function for each name that reads its checkpoint."""
+        files = sorted(self._filepath.glob(f"[!.]*{SUFFIX}"))
+        return {file.stem: partial(Checkpoint.load, file) for file in files}
+
+    def save(self, data: dict[str, Checkpoint]) -> None:
+        """Write each file whole."""
+        self._filepath.mkdir(parents=True, exist_ok=True)
+        for name, checkpoint in data.items():
+            checkpoint.save(self._filepath / f"{name}{SUFFIX}")
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

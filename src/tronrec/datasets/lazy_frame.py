@@ -1,6 +1,5 @@
 """Tables as Parquet files that are read lazily and written in one move."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,12 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from tronrec.data.files import replacing
 
-class LazyFrameDataset(AbstractDataset[pl.LazyFrame | pl.DataFrame, pl.LazyFrame]):
+Frame = pl.LazyFrame | pl.DataFrame
+
+
+class LazyFrameDataset(AbstractDataset[Frame, Frame]):
     """A Parquet file, scanned on load and streamed to on save.
 
     `polars.LazyPolarsDataset` would collect the whole table in memory to save it.
@@ -19,6 +22,7 @@ class LazyFrameDataset(AbstractDataset[pl.LazyFrame | pl.DataFrame, pl.LazyFrame
         self,
         *,
         filepath: str,
+        collect: bool = False,
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -27,35 +31,34 @@ class LazyFrameDataset(AbstractDataset[pl.LazyFrame | pl.DataFrame, pl.LazyFrame
 
         Args:
             filepath: The file.
+            collect: Whether the table is small, and read into memory on load.
             load_args: Options of `polars.scan_parquet`.
             save_args: Options of `polars.LazyFrame.sink_parquet`.
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = Path(filepath)
+        self._collect = collect
         self._load_args = load_args or {}
         self._save_args = save_args or {}
         self.metadata = metadata
 
-    def load(self) -> pl.LazyFrame:
+    def load(self) -> Frame:
         """Return the table; its rows are read when a query needs them."""
-        return pl.scan_parquet(self._filepath, **self._load_args)
+        table = pl.scan_parquet(self._filepath, **self._load_args)
+        return table.collect() if self._collect else table
 
-    def save(self, data: pl.LazyFrame | pl.DataFrame) -> None:
+    def save(self, data: Frame) -> None:
         """Write the table beside the file, then put it in its place.
 
         A query over the old file may therefore be what is written to the new one.
         """
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}")
-        try:
-            data.lazy().sink_parquet(aside, sync_on_close="data", **self._save_args)
-            aside.replace(self._filepath)
-        finally:
-            aside.unlink(missing_ok=True)
+        # Polars gets no path: it would create a file there even after a failure.
+        with replacing(self._filepath) as aside, aside.open("wb") as file:
+            data.lazy().sink_parquet(file, **self._save_args)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for Kedro-Viz."""
-        rows = self.load().head(nrows).cast(pl.String).collect()
+        rows = self.load().lazy().head(nrows).cast(pl.String).collect()
         return TablePreview(
             {
                 "index": list(range(rows.height)),
@@ -70,6 +73,7 @@ class LazyFrameDataset(AbstractDataset[pl.LazyFrame | pl.DataFrame, pl.LazyFrame
     def _describe(self) -> dict[str, Any]:
         return {
             "filepath": str(self._filepath),
+            "collect": self._collect,
             "load_args": self._load_args,
             "save_args": self._save_args,
         }

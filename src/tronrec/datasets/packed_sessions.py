@@ -29,7 +29,6 @@ class PackedSessionsDataset(AbstractDataset[PackedSessions, PackedSessions]):
 
     def save(self, data: PackedSessions) -> None:
         """Write the file whole."""
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
         data.save(self._filepath)
 
     def _exists(self) -> bool:

@@ -4,50 +4,74 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 from kedro.io import AbstractDataset
+from pydantic import ValidationError
 
-from tronrec.data.raw import Format, RawLog, find_raw_log
+from tronrec.data.raw import Columns, Format, RawLog, find_raw_log
 from tronrec.errors import UserError
 
 
 class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
-    """A folder with a publisher's files: found on load, simulated on save."""
+    """A folder with raw files, local or remote: found on load, simulated on save."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the names of a catalog entry
         self,
         *,
         filepath: str,
         format: Format,
+        columns: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Name the folder.
 
         Args:
-            filepath: The folder of the raw files.
-            format: The publisher's format.
+            filepath: The folder of the raw files: a path, or a URL that fsspec knows.
+            format: The publisher's format, or csv, jsonl or parquet.
+            columns: What the columns of the latter are called (`Columns`).
+            fs_args: Options of the file system.
+            credentials: Secret options of the file system.
             metadata: For Kedro-Viz; not used here.
         """
-        self._filepath = Path(filepath)
+        self._filepath = filepath
         self._format = format
+        self._fs_args = fs_args or {}
+        self._credentials = credentials or {}
         self.metadata = metadata
+        try:
+            self._columns = Columns.model_validate(columns or {})
+        except ValidationError as error:
+            raise UserError(f"raw_log.columns of {filepath}: {error}") from error
 
     def load(self) -> RawLog:
         """Return where the files are; nothing is read."""
-        return find_raw_log(self._format, self._filepath)
+        return self._find()
+
+    def _find(self) -> RawLog:
+        filesystem, folder = fsspec.url_to_fs(
+            self._filepath, **self._fs_args, **self._credentials
+        )
+        return find_raw_log(self._format, folder, filesystem, self._columns)
 
     def save(self, data: Iterable[pl.DataFrame]) -> None:
-        """Write frames of clicks in the publisher's format."""
+        """Write frames of clicks in the publisher's format, on this machine."""
         from tronrec.data.raw_writers import write_raw_log
 
-        write_raw_log(data, self._format, self._filepath)
+        write_raw_log(data, self._format, Path(self._filepath), columns=self._columns)
+
+    def fingerprint(self) -> str:
+        """Return what changes when a raw file does."""
+        return self._find().fingerprint()
 
     def _exists(self) -> bool:
         try:
-            find_raw_log(self._format, self._filepath)
+            self._find()
         except UserError:
             return False
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "format": self._format}
+        return {"filepath": self._filepath, "format": self._format}

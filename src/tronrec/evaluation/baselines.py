@@ -1,10 +1,15 @@
-"""The two recommenders that any trained model must beat, ranked by the same rules."""
+"""The recommenders that any trained model must beat, ranked by the same rules."""
+
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Int
 
 from tronrec.data.packed import PackedSessions
+from tronrec.evaluation import neighbours
 from tronrec.evaluation.ranking import Ranking
+from tronrec.evaluation.sparse import collect_ranks
+from tronrec.params import Baseline
 
 
 def targets(sessions: PackedSessions) -> Int[np.ndarray, "events"]:
@@ -39,3 +44,45 @@ def last_item(num_items: int, sessions: PackedSessions, depth: int) -> Ranking:
     shown = np.full(num_items, depth + 1)
     shown[inputs - 1] = 1
     return Ranking(np.where(inputs == targets(sessions), 1, depth + 1), shown)
+
+
+def rank_baselines(
+    names: Iterable[Baseline],
+    counts: Int[np.ndarray, "items"],
+    learned: PackedSessions,
+    sessions: PackedSessions,
+    depth: int,
+) -> dict[str, Ranking]:
+    """Return the ranking of each baseline.
+
+    Args:
+        names: The baselines.
+        counts: Clicks of item 1, 2, ..., in descending order.
+        learned: The sessions that models train on.
+        sessions: What to predict.
+        depth: Ranks past this one are not told apart.
+    """
+    num_items = len(counts)
+
+    def rank(name: Baseline) -> Ranking:
+        match name:
+            case "most_popular":
+                return most_popular(counts, sessions, depth)
+            case "last_item":
+                return last_item(num_items, sessions, depth)
+            case "session_popular":
+                popularity = np.concatenate(([0], counts))
+                parts = neighbours.rank_session_items(popularity, sessions, depth)
+            case "sequential_rules":
+                rules = neighbours.sequential_rules(learned, num_items)
+                parts = neighbours.rank_after_last(rules, sessions, depth)
+            case "item_knn":
+                close = neighbours.item_neighbours(learned, num_items)
+                parts = neighbours.rank_after_last(close, sessions, depth)
+            case "session_knn":
+                parts = neighbours.rank_by_neighbours(
+                    learned, num_items, sessions, depth
+                )
+        return collect_ranks(parts, targets(sessions), depth)
+
+    return {name: rank(name) for name in names}

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tronrec.checkpoint import Checkpoint, with_prefix
+from tronrec.models.encoder import choose_encoder
 from tronrec.models.layout import Layout
-from tronrec.models.transformer import Transformer
 from tronrec.params import ModelParams, SystemParams
 from tronrec.schemas import PADDING
 
@@ -34,9 +34,10 @@ class Recommender(nn.Module):
         """
         super().__init__()
         self.params = params
-        self.encoder = Transformer(params)
-        table = torch.empty(num_items + 1, params.hidden_size)
+        self.encoder = choose_encoder(params)
+        table = torch.empty(num_items + 1, params.hidden_size + params.item_bias)
         nn.init.normal_(table, std=INITIAL_STD)
+        table[:, params.hidden_size :] = 0
         table[PADDING] = 0
         self.items = nn.Parameter(table, requires_grad=False)
 
@@ -49,7 +50,19 @@ class Recommender(nn.Module):
         self, items: Int[Tensor, "events"], layout: Layout
     ) -> Float[Tensor, "events size"]:
         """Return the hidden state after each click: times an item, it is a logit."""
-        hidden: Tensor = self.encoder(self.items[items], layout)
+        return self.encode(self.items[items], layout)
+
+    def encode(
+        self, rows: Float[Tensor, "events size"], layout: Layout
+    ) -> Float[Tensor, "events size"]:
+        """Return the same for rows of the item table.
+
+        An item's bias is the last number of its row. It meets a 1 in the hidden state,
+        so whatever multiplies hidden states and rows knows of no bias.
+        """
+        hidden: Tensor = self.encoder(rows[:, : self.params.hidden_size], layout)
+        if self.params.item_bias:
+            hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
         return hidden
 
     def export(

@@ -18,19 +18,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from tronrec.batches import SessionBatches
 from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
-from tronrec.evaluation.ranking import rank_targets
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams, TrainingParams
 from tronrec.precision import coarse_dtype
 from tronrec.sampling import NegativeSampler
-from tronrec.training.optimizers import RowAdam
+from tronrec.training.optimizers import choose_optimizers
+from tronrec.training.session_parallel import choose_batches
 from tronrec.training.step import backward
+from tronrec.training.workers import Alone
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +77,22 @@ class Trainer:
     """A system in training: its model, its optimisers and what happened so far."""
 
     def __init__(
-        self, params: SystemParams, data: TrainingData, device: torch.device
+        self,
+        params: SystemParams,
+        data: TrainingData,
+        device: torch.device,
+        workers: Alone | None = None,
     ) -> None:
         """Draw the initial weights.
 
+        Args:
+            params: The system.
+            data: What it learns from.
+            device: Where it is trained.
+            workers: The processes that train together; None: this one alone.
+
         Raises:
-            UserError: There are fewer than two sessions.
+            UserError: There are too few sessions.
         """
         if len(data.fit) < 2:  # noqa: PLR2004 - in-batch negatives need another session
             raise UserError(
@@ -90,16 +100,23 @@ class Trainer:
                 "lower filtering.min_item_support or splitting.validation_days"
             )
         self.params, self.data, self.device = params, data, device
+        self.workers = workers or Alone()
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
-        self.sampler = NegativeSampler(params.sampling, coarse_dtype(self.device))
         self.loss = choose_loss(params.loss)
-        self.rows = RowAdam(self.model.items)
-        encoder = self.model.encoder.parameters()
-        self.dense = torch.optim.Adam(
-            encoder, params.training.learning_rate, fused=True
+        self.rows, self.dense = choose_optimizers(
+            params.training, self.model.items, self.model.encoder.parameters()
         )
-        self.batches = SessionBatches(data.fit, self.device)
+        self.batches = choose_batches(params, data.fit, self.device)
+        self.sampler = NegativeSampler(
+            params.sampling, coarse_dtype(self.device), self.batches.items
+        )
+        if 1 < self.workers.count > len(data.fit) // self._steps:
+            raise UserError(
+                f"parallel.processes, of all machines ({self.workers.count}), exceed "
+                f"the {len(data.fit) // self._steps} sessions of a batch; lower them"
+            )
+        self.batches.divide(self.workers.rank, self.workers.count)
         self.checksums = {
             "items": data.num_items,
             "fit": data.fit.fingerprint(),
@@ -165,7 +182,8 @@ class Trainer:
     def _train(self) -> float:
         """Run the steps of an epoch and return the mean loss of its events."""
         training, epoch = self.params.training, self.epoch
-        torch.manual_seed(_seed(training.seed, epoch, "dropout"))
+        purpose = f"dropout{self.workers.rank or ''}"
+        torch.manual_seed(_seed(training.seed, epoch, purpose))
         negatives = torch.Generator(self.device)
         negatives.manual_seed(_seed(training.seed, epoch, "negatives"))
         batches = self.batches.epoch(
@@ -177,19 +195,22 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=torch.float64)
         events = 0
         self.model.train()
-        with tqdm(batches, label, self._steps, unit=" steps", disable=None) as bar:
+        encoder = list(self.model.encoder.parameters())
+        disable = True if self.workers.rank else None
+        with tqdm(batches, label, self._steps, unit=" steps", disable=disable) as bar:
             for number, batch in enumerate(bar, start=epoch * self._steps + 1):
                 rate = learning_rate(training, number, self._total)
                 self.dense.zero_grad()
                 gradients = backward(
                     self.model, batch, self.sampler, self.loss, negatives
                 )
+                gradients = self.workers.combine(gradients, batch, encoder)
                 for group in self.dense.param_groups:
                     group["lr"] = rate
                 self.dense.step()
                 self.rows.step(gradients.items, rate)
-                total += gradients.loss * len(batch)
-                events += len(batch)
+                total += gradients.loss * batch.predictions
+                events += batch.predictions
         return float(total) / events
 
     def _validate(self) -> dict[str, float | None]:
@@ -197,7 +218,9 @@ class Trainer:
         names = "recall@20", "mrr@20"
         if not len(self.data.validation):
             return {f"validation_{name}": None for name in names}
-        ranking = rank_targets(self.model, self.data.validation, progress="validation")
+        ranking = self.workers.rank_targets(
+            self.model, self.data.validation, "validation"
+        )
         found = measure(ranking, [20])
         return {f"validation_{name}": found[name] for name in names}
 
@@ -258,7 +281,16 @@ class Trainer:
 
     def table(self) -> pl.DataFrame:
         """Return the history, one row an epoch."""
-        return pl.DataFrame(self.history, HISTORY)
+        return history_table(self.history)
+
+
+def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
+    """Yield the trainer after each epoch that `last` does not have, or as it is."""
+    resumed = last is not None and trainer.resume(last)
+    trainer.workers.check_epoch(trainer.epoch)
+    if resumed and trainer.finished:
+        yield trainer
+    yield from fit(trainer)
 
 
 def fit(trainer: Trainer) -> Iterator[Trainer]:
@@ -279,6 +311,11 @@ def _made_from(system: SystemParams) -> dict[str, Any]:
     if system.training.schedule == "constant":
         del made_from["training.epochs"]
     return made_from
+
+
+def history_table(history: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Return the history of a checkpoint, one row an epoch."""
+    return pl.DataFrame(history, HISTORY)
 
 
 def best_epoch(history: Sequence[dict[str, Any]]) -> int:

@@ -1,13 +1,34 @@
-"""Adam for the rows of a table that a step touched."""
+"""Adam and Adagrad for the rows of a table that a step touched."""
+
+from collections.abc import Iterable
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from tronrec.params import TrainingParams
 from tronrec.rows import RowGradients
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
+ADAGRAD_EPSILON = 1e-10
+
+
+class RowOptimizer(Protocol):
+    """Turns the gradient of some rows of a table into their update."""
+
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        ...
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        ...
 
 
 class RowAdam:
@@ -55,3 +76,47 @@ class RowAdam:
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])
         self.steps = int(state["steps"])
+
+
+class RowAdagrad:
+    """Adagrad (Duchi et al., 2011), which by its nature moves only the touched rows."""
+
+    def __init__(self, table: Float[Tensor, "items size"]) -> None:
+        """Start with sums of zero; `table` is updated in place."""
+        self.table = table
+        self.sum = torch.zeros_like(table)
+
+    @torch.no_grad()
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        rows, gradient = gradients.items, gradients.vectors
+        total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
+        self.sum.index_copy_(0, rows, total)
+        update = gradient / total.sqrt_().add_(ADAGRAD_EPSILON)
+        moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+        self.table.index_copy_(0, rows, moved)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        return {"sum": self.sum}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        self.sum.copy_(state["sum"])
+
+
+def choose_optimizers(
+    params: TrainingParams,
+    table: Float[Tensor, "items size"],
+    encoder: Iterable[nn.Parameter],
+) -> tuple[RowOptimizer, torch.optim.Optimizer]:
+    """Return the optimisers of the item table and of the encoder."""
+    match params.optimizer:
+        case "adam":
+            dense: torch.optim.Optimizer = torch.optim.Adam(
+                encoder, params.learning_rate, fused=True
+            )
+            return RowAdam(table), dense
+        case "adagrad":
+            dense = torch.optim.Adagrad(encoder, params.learning_rate)
+            return RowAdagrad(table), dense

@@ -44,7 +44,7 @@ def backward(
     """Run a batch forwards and backwards."""
     items, targets = batch.clicks[batch.inputs], batch.clicks[batch.targets]
     vectors = model.items.index_select(0, items).requires_grad_()
-    hidden = model.encoder(vectors, batch.layout)
+    hidden = model.encode(vectors, batch.layout)
     states = hidden.detach()
     negatives = sampler.choose(states, model.items, batch, generator)
 
@@ -53,7 +53,7 @@ def backward(
     loss = loss_function(logits[:, 0], logits[:, 1:], negatives.hit)
     (weights,) = torch.autograd.grad(loss, logits)
 
-    hidden.backward(weighted_rows(model.items, candidates, weights))
+    torch.autograd.backward(hidden, weighted_rows(model.items, candidates, weights))
     assert vectors.grad is not None
     events, count = candidates.shape
     event = torch.arange(events, device=candidates.device)

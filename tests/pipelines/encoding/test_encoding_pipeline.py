@@ -14,8 +14,12 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     train = [*fit, *validation, Click(5, 70, EPOCH)]
     catalog = DataCatalog()
     parts = {"train": train, "fit": fit, "validation": validation, "test": test}
-    for part, log in parts.items():
+    everything = [*train, *test]
+    for part, log in (parts | {"filtered": everything}).items():
         catalog[f"{part}_clicks"] = table(log)
+    catalog["clicks"] = table(everything)
+    for stage, drops in (("filtering", 0), ("splitting", 0), ("validation", 1)):
+        catalog[f"{stage}_drops"] = {"for a reason": drops}
     out = SequentialRunner().run(create_pipeline(), catalog)
     numbers = {
         part: out[f"{part}_sessions"].load().items.tolist()
@@ -23,6 +27,8 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     }
     assert numbers == {"fit": [2, 1, 1, 1], "validation": [1, 2], "test": [2, 2, 3]}
     assert out["fit_sessions"].load().offsets.tolist() == [0, 2, 4]
+    report = out["preparation_report"].load()
+    assert report["validation"]["dropped"] == {"for a reason": 1}
     statistics = out["statistics"].load()
     assert {part: statistics[part]["events"] for part in parts} == {
         part: len(log) for part, log in parts.items()

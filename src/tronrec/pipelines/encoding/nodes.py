@@ -4,30 +4,71 @@ from typing import Any
 
 import polars as pl
 
-from tronrec.data import encoding, statistics
+from tronrec.data import account
+from tronrec.data.engines import Table, engine_of
 from tronrec.data.packed import PackedSessions
 
 
-def index_items(train: pl.LazyFrame) -> pl.DataFrame:
+def index_items(train: Table) -> pl.DataFrame:
     """Number the items of the training period."""
-    return encoding.index_items(train)
+    items: pl.DataFrame = engine_of(train, "encoding").index_items(train)
+    return items
 
 
-def encode_sessions(clicks: pl.LazyFrame, items: pl.DataFrame) -> PackedSessions:
+def encode_sessions(clicks: Table, items: pl.DataFrame) -> PackedSessions:
     """Return the sessions as item numbers."""
-    return PackedSessions.from_clicks(clicks, items)
+    table = engine_of(clicks, "clicks").to_polars(clicks)
+    return PackedSessions.from_clicks(table, items)
 
 
 def count_statistics(
-    train: pl.LazyFrame,
-    fit: pl.LazyFrame,
-    validation: pl.LazyFrame,
-    test: pl.LazyFrame,
+    train: Table,
+    fit: Table,
+    validation: Table,
+    test: Table,
 ) -> dict[str, dict[str, Any]]:
     """Return the sizes of all parts."""
     return {
-        "train": statistics.describe(train),
-        "fit": statistics.describe(fit),
-        "validation": statistics.describe(validation),
-        "test": statistics.describe(test),
+        "train": _describe(train),
+        "fit": _describe(fit),
+        "validation": _describe(validation),
+        "test": _describe(test),
     }
+
+
+def _describe(clicks: Table) -> dict[str, Any]:
+    sizes: dict[str, Any] = engine_of(clicks, "statistics").describe(clicks)
+    return sizes
+
+
+def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    clicks: Table,
+    filtered: Table,
+    train: Table,
+    fit: Table,
+    validation: Table,
+    test: Table,
+    filtering_drops: dict[str, int],
+    splitting_drops: dict[str, int],
+    validation_drops: dict[str, int],
+) -> dict[str, Any]:
+    """Return what became of all clicks, after checking that it adds up."""
+    tables = {
+        "clicks": clicks,
+        "filtered": filtered,
+        "train": train,
+        "fit": fit,
+        "validation": validation,
+        "test": test,
+    }
+    return account.account_for_clicks(
+        {
+            "filtering": filtering_drops,
+            "splitting": splitting_drops,
+            "validation": validation_drops,
+        },
+        {
+            name: engine_of(table, "clicks").count_clicks(table)
+            for name, table in tables.items()
+        },
+    )

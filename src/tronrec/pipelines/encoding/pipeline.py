@@ -35,5 +35,21 @@ def create_pipeline() -> Pipeline:
                 outputs="statistics",
                 name="count_statistics",
             ),
+            Node(
+                nodes.account_for_clicks,
+                inputs=[
+                    "clicks",
+                    "filtered_clicks",
+                    "train_clicks",
+                    "fit_clicks",
+                    "validation_clicks",
+                    "test_clicks",
+                    "filtering_drops",
+                    "splitting_drops",
+                    "validation_drops",
+                ],
+                outputs="preparation_report",
+                name="account_for_clicks",
+            ),
         ]
     )

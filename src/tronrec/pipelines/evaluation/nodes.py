@@ -40,17 +40,17 @@ def evaluate_model(
 
 
 def evaluate_baselines(
-    items: pl.DataFrame, test: PackedSessions, params: EvaluationParams
+    items: pl.DataFrame,
+    fit: PackedSessions,
+    test: PackedSessions,
+    params: EvaluationParams,
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the recommenders that need no training."""
-    from tronrec.evaluation import baselines
+    from tronrec.evaluation.baselines import rank_baselines
     from tronrec.evaluation.metrics import measure
 
-    depth = max(params.cutoffs)
-    rankings = {
-        "most_popular": baselines.most_popular(items[COUNT].to_numpy(), test, depth),
-        "last_item": baselines.last_item(items.height, test, depth),
-    }
+    counts, depth = items[COUNT].to_numpy(), max(params.cutoffs)
+    rankings = rank_baselines(params.baselines, counts, fit, test, depth)
     return {name: measure(found, params.cutoffs) for name, found in rankings.items()}
 
 

@@ -22,7 +22,12 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.evaluate_baselines,
-                inputs=["items", "test_sessions", "params:evaluation"],
+                inputs=[
+                    "items",
+                    "fit_sessions",
+                    "test_sessions",
+                    "params:evaluation",
+                ],
                 outputs="baseline_metrics",
                 name="evaluate_baselines",
             ),

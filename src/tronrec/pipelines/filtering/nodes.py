@@ -1,11 +1,14 @@
 """The node of filtering."""
 
-import polars as pl
-
-from tronrec.data import filtering
+from tronrec.data.engines import Table, engine_of
 from tronrec.params import FilteringParams
 
 
-def filter_clicks(clicks: pl.LazyFrame, params: FilteringParams) -> pl.LazyFrame:
+def filter_clicks(
+    clicks: Table, params: FilteringParams
+) -> tuple[Table, dict[str, int]]:
     """Drop short sessions, then rare items, then sessions that became short."""
-    return filtering.filter_clicks(clicks, params)
+    kept: tuple[Table, dict[str, int]] = engine_of(clicks, "filtering").filter_clicks(
+        clicks, params
+    )
+    return kept

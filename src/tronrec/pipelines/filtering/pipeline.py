@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.filter_clicks,
                 inputs=["clicks", "params:filtering"],
-                outputs="filtered_clicks",
+                outputs=["filtered_clicks", "filtering_drops"],
                 name="filter_clicks",
             ),
         ]

@@ -4,20 +4,37 @@ from typing import Any
 
 import polars as pl
 
-from tronrec.data import ingest
+from tronrec.data import account, ingest, sorting
 from tronrec.data.raw import RawLog
+from tronrec.params import IngestionParams
 
 
-def read_events(raw_log: RawLog) -> pl.LazyFrame:
+def read_events(raw_log: RawLog, params: IngestionParams) -> pl.LazyFrame:
     """Return all events; they are read while they are saved."""
-    return ingest.scan_events(raw_log)
+    return ingest.scan_events(raw_log, params)
 
 
-def count_events(raw_log: RawLog, events: pl.LazyFrame) -> dict[str, Any]:
-    """Return what was read from each file."""
-    return ingest.count_events(raw_log, events)
+def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the lines that hold no event."""
+    return ingest.find_bad_lines(events)
 
 
-def sort_clicks(events: pl.LazyFrame) -> pl.LazyFrame:
+def group_sessions(events: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
+    """Return the clicks in runs of whole sessions."""
+    return sorting.group_sessions(events, params)
+
+
+def account_for_events(
+    raw_log: RawLog,
+    events: pl.LazyFrame,
+    grouped: pl.LazyFrame,
+    params: IngestionParams,
+) -> dict[str, Any]:
+    """Return what was read from each part, and what of it are clicks."""
+    counts = ingest.count_events(raw_log, events)
+    return account.account_for_events(counts, sorting.count_faults(grouped), params)
+
+
+def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
     """Return the clicks by session start, session, time."""
-    return ingest.sort_clicks(events)
+    return sorting.sort_clicks(grouped, params)

@@ -11,19 +11,31 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.read_events,
-                inputs=["raw_log"],
+                inputs=["raw_log", "params:ingestion"],
                 outputs="raw_events",
                 name="read_events",
             ),
             Node(
-                nodes.count_events,
-                inputs=["raw_log", "raw_events"],
+                nodes.find_bad_lines,
+                inputs=["raw_events"],
+                outputs="bad_lines",
+                name="find_bad_lines",
+            ),
+            Node(
+                nodes.group_sessions,
+                inputs=["raw_events", "params:ingestion"],
+                outputs="grouped_clicks",
+                name="group_sessions",
+            ),
+            Node(
+                nodes.account_for_events,
+                inputs=["raw_log", "raw_events", "grouped_clicks", "params:ingestion"],
                 outputs="ingestion_report",
-                name="count_events",
+                name="account_for_events",
             ),
             Node(
                 nodes.sort_clicks,
-                inputs=["raw_events"],
+                inputs=["grouped_clicks", "params:ingestion"],
                 outputs="clicks",
                 name="sort_clicks",
             ),

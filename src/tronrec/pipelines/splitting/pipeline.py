@@ -12,13 +12,13 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.split_clicks,
                 inputs=["filtered_clicks", "params:filtering", "params:splitting"],
-                outputs=["train_clicks", "test_clicks"],
+                outputs=["train_clicks", "test_clicks", "splitting_drops"],
                 name="split_clicks",
             ),
             Node(
                 nodes.hold_out_validation,
                 inputs=["train_clicks", "params:filtering", "params:splitting"],
-                outputs=["fit_clicks", "validation_clicks"],
+                outputs=["fit_clicks", "validation_clicks", "validation_drops"],
                 name="hold_out_validation",
             ),
         ]

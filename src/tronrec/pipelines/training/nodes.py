@@ -9,6 +9,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     LossParams,
     ModelParams,
+    ParallelParams,
     SamplingParams,
     SystemParams,
     TrainingParams,
@@ -22,6 +23,7 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     loss: LossParams,
     training: TrainingParams,
     device: str,
+    parallel: ParallelParams,
     fit: PackedSessions,
     validation: PackedSessions,
     items: pl.DataFrame,
@@ -33,11 +35,18 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
 
     system = SystemParams(model=model, sampling=sampling, loss=loss, training=training)
     data = loop.TrainingData(fit, validation, items.height)
-    trainer = loop.Trainer(system, data, choose_device(device))
-    if last_checkpoint and trainer.resume(last_checkpoint) and trainer.finished:
-        yield trainer.table(), trainer.checkpoint()
-    for state in loop.fit(trainer):
-        yield state.table(), state.checkpoint()
+    if parallel.workers > 1:
+        from tronrec.training.distributed import train_in_processes
+
+        checkpoints = train_in_processes(
+            system, data, device, parallel, last_checkpoint
+        )
+    else:
+        trainer = loop.Trainer(system, data, choose_device(device))
+        states = loop.train(trainer, last_checkpoint)
+        checkpoints = (state.checkpoint() for state in states)
+    for checkpoint in checkpoints:
+        yield loop.history_table(checkpoint.facts["history"]), checkpoint
 
 
 def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Checkpoint:

@@ -20,6 +20,7 @@ def create_pipeline() -> Pipeline:
                     "params:loss",
                     "params:training",
                     "params:device",
+                    "params:parallel",
                     "fit_sessions",
                     "validation_sessions",
                     "items",

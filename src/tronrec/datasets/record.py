@@ -1,0 +1,42 @@
+"""Numbers and names as JSON files that are written in one move."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from tronrec.data.files import replacing
+
+
+class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
+    """A JSON object; `json.JSONDataset` would leave half of it when it is killed."""
+
+    def __init__(
+        self, *, filepath: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Name the file.
+
+        Args:
+            filepath: The file.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Return the object."""
+        record: dict[str, Any] = json.loads(self._filepath.read_text("utf-8"))
+        return record
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the file whole."""
+        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+        with replacing(self._filepath) as aside:
+            aside.write_text(text, "utf-8")
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

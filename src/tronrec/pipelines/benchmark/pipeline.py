@@ -1,0 +1,78 @@
+"""From packed sessions to Table 2: systems trained one by one, and ranked once."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines.benchmark import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline that compares systems.
+
+    `last_benchmark_checkpoints` is `benchmark_checkpoints` as an earlier run left it:
+    finished systems are not trained again, an interrupted one goes on.
+    """
+    return Pipeline(
+        [
+            Node(
+                nodes.train_systems,
+                inputs=[
+                    "params:benchmark",
+                    "params:device",
+                    "fit_sessions",
+                    "validation_sessions",
+                    "items",
+                    "last_benchmark_checkpoints",
+                ],
+                outputs="benchmark_checkpoints",
+                name="train_systems",
+            ),
+            Node(
+                nodes.rank_systems,
+                inputs=[
+                    "params:benchmark",
+                    "params:evaluation",
+                    "params:device",
+                    "benchmark_checkpoints",
+                    "items",
+                    "test_sessions",
+                ],
+                outputs=["benchmark_ranks", "benchmark_history", "benchmark_runs"],
+                name="rank_systems",
+            ),
+            Node(
+                nodes.rank_baselines,
+                inputs=["params:evaluation", "items", "fit_sessions", "test_sessions"],
+                outputs="baseline_ranks",
+                name="rank_baselines",
+            ),
+            Node(
+                nodes.compare_systems,
+                inputs=[
+                    "params:benchmark",
+                    "benchmark_ranks",
+                    "baseline_ranks",
+                    "benchmark_runs",
+                ],
+                outputs="benchmark_results",
+                name="compare_systems",
+            ),
+            Node(
+                nodes.tabulate_benchmark,
+                inputs=["dataset_name", "params:benchmark", "benchmark_results"],
+                outputs="benchmark_table",
+                name="tabulate_benchmark",
+            ),
+            Node(
+                nodes.write_benchmark,
+                inputs=["dataset_name", "params:benchmark", "benchmark_table"],
+                outputs="benchmark_page",
+                name="write_benchmark",
+            ),
+            Node(
+                nodes.plot_benchmark,
+                inputs=["dataset_name", "benchmark_history"],
+                outputs="benchmark_curve",
+                name="plot_benchmark",
+            ),
+        ]
+    )

@@ -1,0 +1,120 @@
+"""The Spark engine against Polars, row for row, on a local Spark."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from reference.clicks import EPOCH, Click, Log, in_order, table
+from tronrec.data import encoding, filtering, splitting, statistics
+from tronrec.data.packed import PackedSessions
+from tronrec.data.simulate import simulate_clicks
+from tronrec.errors import UserError
+from tronrec.params import FilteringParams, SimulationParams, SplittingParams
+from tronrec.schemas import CLICKS, SESSION, TEST_FILE
+
+pyspark = pytest.importorskip("pyspark", reason="the extra spark is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Spark's own
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.session.timeZone", "America/St_Johns")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+def simulated() -> Log:
+    params = SimulationParams(sessions=1500, items=300, categories=6, days=10)
+    frames = pl.concat(list(simulate_clicks(params)))
+    in_test = pl.col(TEST_FILE).first().over(SESSION)
+    kept = frames.filter(pl.col(TEST_FILE) == in_test)
+    return in_order([Click(*row) for row in kept.iter_rows()])
+
+
+LOG = simulated()
+TIED = [
+    Click(s, (s * 7 + i) % 5, EPOCH + timedelta(hours=6 * s + i // 3))
+    for s in range(30)
+    for i in range(4)
+]
+
+
+def as_spark(spark: Any, clicks: pl.LazyFrame, path: Path) -> Any:
+    clicks.with_row_index("position").cast({"position": pl.Int64}).sink_parquet(path)
+    return spark.read.parquet(str(path)).repartition(5)
+
+
+def rows_of(clicks: Any) -> pl.DataFrame:
+    ordered = clicks.orderBy("position").drop("position")
+    return pl.DataFrame(ordered.toArrow()).cast(CLICKS)
+
+
+@pytest.mark.parametrize(
+    ("log", "params"),
+    [
+        (LOG, SplittingParams(by="files", trim=True)),
+        (LOG, SplittingParams(test_days=2, trim=True, validation_days=0.5)),
+        (LOG, SplittingParams(test_days=2, session_time="last_click")),
+        (TIED, SplittingParams(test_days=1, from_midnight=True, validation_days=0)),
+    ],
+)
+def test_all_stages_are_those_of_polars(
+    spark: Any, log: Log, params: SplittingParams, tmp_path: Path
+) -> None:
+    from tronrec.data import spark as engine
+
+    few = FilteringParams(min_session_length=2, min_item_support=4)
+    ours, our_drops = filtering.filter_clicks(table(log), few)
+    raw = as_spark(spark, table(log), tmp_path / "clicks.parquet")
+    theirs, their_drops = engine.filter_clicks(raw, few)
+    assert their_drops == our_drops
+    assert_frame_equal(rows_of(theirs), ours.collect())
+    train, their_train = ours, theirs
+    for rule in ("split_clicks", "hold_out_validation"):
+        *parts, drops = getattr(splitting, rule)(train, params, min_session_length=2)
+        *found, found_drops = getattr(engine, rule)(
+            their_train, params, min_session_length=2
+        )
+        assert found_drops == drops
+        for part, their_part in zip(parts, found, strict=True):
+            assert_frame_equal(rows_of(their_part), part.collect())
+            assert engine.describe(their_part) == statistics.describe(part)
+        train, their_train = parts[0], found[0]
+    items = encoding.index_items(train)
+    assert_frame_equal(engine.index_items(their_train), items)
+    packed = PackedSessions.from_clicks(engine.to_polars(their_train), items)
+    assert (
+        packed.fingerprint() == PackedSessions.from_clicks(train, items).fingerprint()
+    )
+
+
+def test_a_table_without_an_order_is_refused(spark: Any, tmp_path: Path) -> None:
+    from tronrec.data import spark as engine
+
+    clicks = as_spark(spark, table(TIED), tmp_path / "clicks.parquet")
+    with pytest.raises(UserError, match="lacks the column position"):
+        engine.filter_clicks(clicks.drop("position"), FilteringParams())
+
+
+def test_an_empty_period_says_what_to_change(spark: Any, tmp_path: Path) -> None:
+    from tronrec.data import spark as engine
+
+    clicks = as_spark(spark, table(TIED), tmp_path / "clicks.parquet")
+    with pytest.raises(UserError, match=r"change splitting\.test_days"):
+        engine.split_clicks(clicks, SplittingParams(test_days=99), min_session_length=2)

@@ -1,0 +1,65 @@
+"""Training in two processes through the command line: stopped, killed, gone on with."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tronrec.checkpoint import Checkpoint
+
+from .conftest import Shop
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds child processes in /proc"
+)
+
+
+def train(otto: Shop, epochs: int) -> list[str]:
+    values = f"epochs={epochs},schedule=constant,warmup_steps=0".split(",")
+    training = ",".join(f"otto.training.{value}" for value in values)
+    raw = f"raw_root={otto.data / '01_raw'}"
+    return [
+        "--pipeline=train_otto",
+        f"--params={raw},{training},otto.parallel.processes=2,otto.device=cpu",
+    ]
+
+
+def finished_epochs(shop: Shop) -> int:
+    path = shop.data / "06_models/otto/checkpoint.safetensors"
+    return len(Checkpoint.load(path).facts["history"]) if path.exists() else 0
+
+
+def children(process: subprocess.Popen[str]) -> list[Path]:
+    """Return the folders in /proc of the children: there while they live."""
+    threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [Path("/proc") / pid for file in threads for pid in file.read_text().split()]
+
+
+def wait_until(happened) -> None:
+    end = time.monotonic() + 100
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_no_worker_outlives_the_run_which_goes_on_where_it_was(otto: Shop, open_shop):
+    shop = open_shop()
+    for way in (signal.SIGINT, signal.SIGKILL):
+        done = finished_epochs(shop)
+        process = shop.start(*train(otto, epochs=100_000))
+        wait_until(lambda done=done: finished_epochs(shop) > done)
+        workers = children(process)
+        process.send_signal(way)
+        printed, _ = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "Traceback" not in printed
+        assert len(workers) >= 2
+        wait_until(lambda gone=workers: not any(path.exists() for path in gone))
+    done = finished_epochs(shop)
+    printed = shop.run(*train(otto, epochs=done + 1))
+    assert f"Resumed after epoch {done}" in printed
+    assert finished_epochs(shop) == done + 1
+    assert (shop.data / "08_reporting/otto/summary.md").exists()

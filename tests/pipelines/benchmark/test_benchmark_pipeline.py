@@ -1,0 +1,101 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from reference.data import random_sessions
+from tronrec.checkpoint import Checkpoint
+from tronrec.params import BenchmarkParams, EvaluationParams, SystemParams
+from tronrec.pipelines import benchmark
+from tronrec.pipelines.benchmark import nodes
+
+ITEMS = 25
+SMALL = {
+    "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+    "sampling": {"uniform": 20, "in_batch": 3, "top_k": 8},
+    "training": {"epochs": 2, "batch_size": 8, "warmup_steps": 0},
+}
+PARAMS = BenchmarkParams(
+    systems={
+        "one": SystemParams.model_validate(SMALL),
+        "two": SystemParams.model_validate(SMALL | {"loss": {"name": "bce"}}),
+    },
+    subject="one",
+    resamples=100,
+)
+ITEM_TABLE = pl.DataFrame({"count": np.arange(ITEMS, 0, -1)})
+
+
+def sessions(seed: int):
+    return random_sessions(seed, sessions=30, num_items=ITEMS, longest=8)
+
+
+def train(last: dict[str, Checkpoint], params: BenchmarkParams = PARAMS):
+    loaders = {name: (lambda c=c: c) for name, c in last.items()}
+    arguments = sessions(0), sessions(1), ITEM_TABLE, loaders
+    return nodes.train_systems(params, "cpu", *arguments)
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, Checkpoint]:
+    found: dict[str, Checkpoint] = {}
+    for saved in train({}):
+        found |= saved
+    return found
+
+
+def test_training_cannot_see_the_test_period():
+    pipeline = benchmark.create_pipeline().only_nodes("train_systems")
+    assert not [name for name in pipeline.datasets() if "test" in name]
+
+
+def test_systems_are_trained_one_after_the_other():
+    order = [(*saved,) for saved in train({})]
+    assert order == [("one",), ("one",), ("two",), ("two",)]
+
+
+def test_finished_systems_are_not_trained_again(trained):
+    assert list(train(trained)) == []
+    [saved] = [*train({"one": trained["one"]})][-1:]
+    weights = saved["two"].tensors
+    assert all(torch.equal(weights[k], v) for k, v in trained["two"].tensors.items())
+
+
+def test_more_epochs_keep_the_peak_of_memory(trained):
+    params = PARAMS.model_copy(update={"epochs": 1})
+    [saved, _] = list(train(trained, params))
+    assert len(saved["one"].facts["history"]) == 1  # another schedule: trained afresh
+    assert saved["one"].facts["peak_bytes"] is None or saved["one"].facts["peak_bytes"]
+
+
+def test_every_system_and_baseline_ranks_the_same_events(trained):
+    loaders = {name: (lambda c=c: c) for name, c in trained.items()}
+    test, evaluation = sessions(2), EvaluationParams()
+    ranks, history, runs = nodes.rank_systems(
+        PARAMS, evaluation, "cpu", loaders, ITEM_TABLE, test
+    )
+    events = len(test.items) - len(test)
+    assert ranks.shape == (events, 3)
+    assert history["system"].to_list() == ["one", "one", "two", "two"]
+    baselines = nodes.rank_baselines(evaluation, ITEM_TABLE, sessions(0), test)
+    assert baselines.height == events
+    results = nodes.compare_systems(PARAMS, ranks, baselines, runs)
+    assert list(results) == ["one", "two", *evaluation.baselines]
+    for name, own in results.items():
+        column = (ranks if name in ranks.columns else baselines)[name]
+        assert own["recall@20"] == pytest.approx((column <= 20).mean())
+    assert results["two"]["epochs"] == 2
+    assert results["two"]["parameters"]["loss"]["name"] == "bce"
+    assert 0 < results["two"]["mrr@20_p"] <= 1
+
+
+def test_the_figure_has_a_line_for_each_system(trained):
+    history = pl.DataFrame(
+        {
+            "system": ["one", "one", "two"],
+            "epoch": [1, 2, 1],
+            "validation_recall@20": [0.1, 0.2, 0.3],
+        }
+    )
+    figure = nodes.plot_benchmark("otto", history)
+    assert [line.name for line in figure.data] == ["one, validation", "two, validation"]

@@ -1,0 +1,69 @@
+import pytest
+
+from tronrec.params import BenchmarkParams
+from tronrec.reporting.benchmark import page, result_rows
+
+
+def measured(recall: float, mrr: float, **more: object) -> dict[str, object]:
+    return {
+        "recall@20": recall,
+        "recall@20_interval": [recall - 0.01, recall + 0.01],
+        "mrr@20": mrr,
+        "mrr@20_interval": [mrr - 0.01, mrr + 0.01],
+        **more,
+    }
+
+
+RESULTS = {
+    "sasrec": measured(
+        0.4,
+        0.1,
+        epoch=3,
+        epochs=4,
+        seconds=7200,
+        peak_bytes=3 * 2**20,
+        **{"recall@20_p": 0.0005, "mrr@20_p": 0.03},
+    ),
+    "tron_xl": measured(0.5, 0.2, epoch=1, epochs=1, seconds=1800, peak_bytes=None),
+    "item_knn": measured(0.25, 0.0, **{"recall@20_p": 0.5, "mrr@20_p": 0.5}),
+}
+
+
+def test_rows_state_speed_memory_lead_and_the_papers_figures():
+    rows = {
+        row["system"]: row
+        for row in result_rows(RESULTS, "diginetica", "tron_xl").to_dicts()
+    }
+    assert rows["sasrec"]["epochs_per_hour"] == 2
+    assert rows["sasrec"]["peak_mebibytes"] == 3
+    assert rows["sasrec"]["recall@20_lead"] == pytest.approx(0.25)
+    assert rows["sasrec"]["paper_recall"] == 0.454
+    assert rows["tron_xl"]["recall@20_lead"] is None
+    assert rows["tron_xl"]["peak_mebibytes"] is None
+    assert rows["item_knn"]["epochs_per_hour"] is None
+    assert rows["item_knn"]["paper_mrr"] is None
+    assert rows["item_knn"]["mrr@20_lead"] is None
+
+
+def test_the_page_reads_like_table_2():
+    table = result_rows(RESULTS, "diginetica", "tron_xl")
+    text = page(table, "diginetica", BenchmarkParams())
+    lines = text.splitlines()
+    assert (
+        "| SASRec | 0.4000 [0.3900, 0.4100] | 0.454 | 0.1000 [0.0900, 0.1100] | 0.157 "
+        "| 3/4 | 2 | 94.5 | 3 |"
+    ) in lines
+    assert "| SASRec | +25.0% | < .001 | +19.2% | +100.0% | 0.030 | +15.9% |" in lines
+    assert "| item_knn | +100.0% | 0.500 |  |  | 0.500 |  |" in lines
+    assert not [line for line in lines if line.startswith("| TRON XL-Negs | +")]
+
+
+def test_elsewhere_the_paper_has_no_figures():
+    table = result_rows(RESULTS, "simulated clicks", "tron_xl")
+    assert table["paper_recall"].null_count() == 3
+    assert "0.454" not in page(table, "simulated clicks", BenchmarkParams())
+
+
+def test_without_its_subject_the_table_compares_nothing():
+    table = result_rows({"sasrec": RESULTS["sasrec"]}, "diginetica", "tron_xl")
+    assert table["recall@20_lead"].null_count() == 1

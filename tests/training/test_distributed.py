@@ -1,0 +1,102 @@
+"""Several processes train the model that one would train."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from reference.data import random_sessions
+from tronrec.checkpoint import Checkpoint
+from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
+from tronrec.params import ParallelParams, SystemParams
+from tronrec.training import distributed
+from tronrec.training.loop import Trainer, TrainingData, fit
+
+EMPTY = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
+
+
+def make_params(**training: object) -> SystemParams:
+    return SystemParams.model_validate(
+        {
+            "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "dropout": 0},
+            "sampling": {"uniform": 20, "in_batch": 5, "top_k": 8},
+            "training": {"epochs": 3, "batch_size": 8, "warmup_steps": 0} | training,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    return TrainingData(
+        random_sessions(0, sessions=40, num_items=25, longest=9),
+        random_sessions(1, sessions=9, num_items=25, longest=8),
+        num_items=25,
+    )
+
+
+def train(
+    params: SystemParams, data: TrainingData, last: Checkpoint | None = None
+) -> Iterator[Checkpoint]:
+    return distributed.train_in_processes(
+        params, data, "cpu", ParallelParams(processes=2), last
+    )
+
+
+def numbers(checkpoint: Checkpoint) -> list[dict[str, float]]:
+    return [
+        {name: row[name] for name in row if not name.endswith("seconds")}
+        for row in checkpoint.facts["history"]
+    ]
+
+
+def copy(checkpoint: Checkpoint) -> Checkpoint:
+    tensors = {name: tensor.clone() for name, tensor in checkpoint.tensors.items()}
+    return Checkpoint(tensors, checkpoint.facts)
+
+
+def test_two_processes_go_on_from_one_and_end_as_it_does(data):
+    trainer = Trainer(make_params(), data, torch.device("cpu"))
+    alone = [copy(state.checkpoint()) for state in fit(trainer)]
+    together = list(train(make_params(), data, last=alone[0]))
+    assert len(together) == 2
+    for ours, theirs in zip(together, alone[1:], strict=True):
+        assert ours.facts.keys() == theirs.facts.keys()
+        for row, expected in zip(numbers(ours), numbers(theirs), strict=True):
+            assert row == pytest.approx(expected, rel=1e-5)
+        assert ours.tensors.keys() == theirs.tensors.keys()
+        for name, tensor in ours.tensors.items():
+            if not name.endswith("query_key_value.bias"):  # the key's has no gradient
+                torch.testing.assert_close(
+                    tensor, theirs.tensors[name], rtol=1e-3, atol=1e-5
+                )
+    resumed = Trainer(make_params(), data, torch.device("cpu"))
+    assert resumed.resume(together[-1]) and resumed.finished
+
+
+def test_a_dead_worker_ends_the_training(data):
+    checkpoints = train(make_params(epochs=100_000, schedule="constant"), data)
+    assert len(next(checkpoints).facts["history"]) == 1
+    worker, _ = multiprocessing.active_children()
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(UserError, match=r"Worker \d of 2 died .*run again"):
+        list(checkpoints)
+    assert not multiprocessing.active_children()
+
+
+def test_what_a_worker_finds_wrong_is_what_the_user_reads(data):
+    with pytest.raises(UserError, match=r"^The loss of epoch 1 .* lower training"):
+        list(train(make_params(learning_rate=1e30), data))
+
+
+def test_each_gpu_has_one_process(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    distributed._check_devices(torch.device("cuda"), 3)
+    with pytest.raises(
+        UserError, match=r"parallel\.processes \(4\) exceeds the 3 GPUs"
+    ):
+        distributed._check_devices(torch.device("cuda"), 4)

@@ -1,0 +1,23 @@
+import pytest
+import torch
+
+from tronrec.training import memory
+from tronrec.training.memory import peak_bytes, reset_peak
+
+cpu = torch.device("cpu")
+
+
+@pytest.mark.skipif(not memory.CLEAR.exists(), reason="only Linux tells the peak")
+def test_the_peak_is_that_since_the_reset():
+    reset_peak(cpu)
+    before = peak_bytes(cpu)
+    torch.ones(30_000_000)  # 120 MB, freed at once
+    assert 110e6 < peak_bytes(cpu) - before < 250e6
+    reset_peak(cpu)
+    assert peak_bytes(cpu) < before + 60e6
+
+
+def test_where_nothing_tells_the_peak_it_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "CLEAR", tmp_path / "none")
+    reset_peak(cpu)
+    assert peak_bytes(cpu) is None
