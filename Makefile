@@ -6,13 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 KEDRO := $(BIN)/kedro
 VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(KEDRO) viz
+STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 
 # Kedro would report usage, and write an id into pyproject.toml.
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench viz viz-build docs clean
+.PHONY: help run test lint bench viz viz-build dashboard docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
 viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
 	$(VIZ) build --include-previews
 
+dashboard: $(VENV)/.tune  ## Browse the study of the sample, or another: STUDY=url
+	$(BIN)/optuna-dashboard $(STUDY)
+
 docs: $(VENV)/.docs  ## Build the documentation, to site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -55,6 +59,6 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.viz $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.dev $(VENV)/.viz $(VENV)/.tune $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	$(INSTALL) --editable ".[$*]"
 	touch $@

@@ -18,7 +18,7 @@ from tronrec.systems import DATASETS
 
 Run = Callable[..., CompletedProcess[str]]
 
-VERBS = ("prepare", "train", "evaluate", "benchmark", "simulate")
+VERBS = ("prepare", "train", "evaluate", "tune", "benchmark", "simulate")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,9 @@ def test_prepare_starts_from_raw_files_alone(
 
 def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> None:
     """Kedro passes a parameter as a bare dict, quietly, where it cannot read a type."""
-    for node in pipelines["train_otto"].nodes + pipelines["simulate_otto"].nodes:
-        assert get_type_hints(node.func)
+    for verb in ("train", "simulate", "tune"):
+        for node in pipelines[f"{verb}_otto"].nodes:
+            assert get_type_hints(node.func)
 
 
 def test_the_notebook_loads_what_exists(catalog: DataCatalog, project: Path) -> None:

@@ -28,7 +28,7 @@ class SystemConfigLoader(OmegaConfigLoader):
             raise UserError(f"The {key} in conf/ cannot be read: {error}") from error
         if key != "parameters":
             return config
-        return resolve_parameters(config, self._find_tuned)
+        return resolve_parameters(config, self._find_tuned, self.runtime_params)
 
     def _find_tuned(self, dataset: str) -> dict[str, Any]:
         """Return what tuning found best on `dataset`; the catalog says where it is.

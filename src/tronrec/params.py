@@ -25,7 +25,7 @@ class IngestionParams(Params):
     """Lines kept aside, at most; one more stops the run."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether clicks of one session on one item at one moment stay, or all but one."""
-    clicks_at_once: int = Field(1 << 21, ge=1)
+    clicks_at_once: int = Field(1 << 22, ge=1)
     """Clicks held in memory at a time, at about 250 bytes each; changes no result."""
 
 

@@ -108,13 +108,17 @@ class Chosen:
 
 
 def resolve_parameters(
-    parameters: Tree, find_tuned: Callable[[str], Tree] | None = None
+    parameters: Tree,
+    find_tuned: Callable[[str], Tree] | None = None,
+    runtime: Tree | None = None,
 ) -> Tree:
     """Return `parameters` with the block of every data set complete and checked.
 
     Args:
         parameters: What the configuration states.
         find_tuned: Data set -> how its system `tuned` differs from the defaults.
+        runtime: The part of the parameters that the command line states; only this
+            wins over `tuned`, of which the files knew nothing.
 
     Raises:
         UserError: Something is unknown or out of range; each problem has its line.
@@ -130,7 +134,8 @@ def resolve_parameters(
     blocks: Tree = {}
     for dataset in DATASETS:
         block = Block.read(dataset, parameters.get(dataset), tuning, systems)
-        blocks[dataset], found = block.resolve(systems, find_tuned)
+        last = _as_block(dataset, (runtime or {}).get(dataset))
+        blocks[dataset], found = block.resolve(systems, find_tuned, last)
         problems += found
     if problems:
         raise UserError("\n  ".join(("Invalid parameters:", *dict.fromkeys(problems))))
@@ -176,7 +181,10 @@ class Block:
         return cls(dataset, name, {"tuning": shared}, own, compared, tried)
 
     def resolve(
-        self, systems: dict[str, System], find_tuned: Callable[[str], Tree] | None
+        self,
+        systems: dict[str, System],
+        find_tuned: Callable[[str], Tree] | None,
+        runtime: Tree,
     ) -> tuple[Tree, list[str]]:
         """Return the complete block, and a line for each of its problems."""
         problems: list[str] = []
@@ -192,7 +200,11 @@ class Block:
                 f"{self.dataset}.system = {self.system}: unknown; known: {known}"
             )
         system = systems.get(self.system, System(self.system, {}, {}))
-        layers = [self.shared, *system.layers(self.dataset), self.own]
+        own = self.own
+        if self.system == TUNED:
+            typed = {name: runtime.get(name) for name in SystemParams.model_fields}
+            own = reduce(merge, (own, *system.layers(self.dataset), typed))
+        layers = [self.shared, *system.layers(self.dataset), own]
         problems += _own_problems(DatasetParams, self.dataset, layers)
         problems += self.benchmark.problems(systems)
         problems += self.warm_start.problems(systems)

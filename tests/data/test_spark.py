@@ -60,6 +60,12 @@ def as_spark(spark: Any, clicks: pl.LazyFrame, path: Path) -> Any:
     return spark.read.parquet(str(path)).repartition(5)
 
 
+def stored(clicks: Any, path: Path) -> Any:
+    """Write a table and read it again, as the catalog does between two stages."""
+    clicks.write.parquet(str(path))
+    return clicks.sparkSession.read.parquet(str(path))
+
+
 def rows_of(clicks: Any) -> pl.DataFrame:
     ordered = clicks.orderBy("position").drop("position")
     return pl.DataFrame(ordered.toArrow()).cast(CLICKS)
@@ -84,6 +90,7 @@ def test_all_stages_are_those_of_polars(
     raw = as_spark(spark, table(log), tmp_path / "clicks.parquet")
     theirs, their_drops = engine.filter_clicks(raw, few)
     assert their_drops == our_drops
+    theirs = stored(theirs, tmp_path / "filtered")
     assert_frame_equal(rows_of(theirs), ours.collect())
     train, their_train = ours, theirs
     for rule in ("split_clicks", "hold_out_validation"):
@@ -92,6 +99,7 @@ def test_all_stages_are_those_of_polars(
             their_train, params, min_session_length=2
         )
         assert found_drops == drops
+        found = [stored(p, tmp_path / f"{rule}{n}") for n, p in enumerate(found)]
         for part, their_part in zip(parts, found, strict=True):
             assert_frame_equal(rows_of(their_part), part.collect())
             assert engine.describe(their_part) == statistics.describe(part)

@@ -17,13 +17,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def train(otto: Shop, epochs: int) -> list[str]:
+def train(shop: Shop, otto: Shop, epochs: int) -> list[str]:
     values = f"epochs={epochs},schedule=constant,warmup_steps=0".split(",")
     training = ",".join(f"otto.training.{value}" for value in values)
     raw = f"raw_root={otto.data / '01_raw'}"
     return [
         "--pipeline=train_otto",
         f"--params={raw},{training},otto.parallel.processes=2,otto.device=cpu",
+        *(["--from-nodes=otto.train_model"] if finished_epochs(shop) else []),
     ]
 
 
@@ -49,17 +50,19 @@ def test_no_worker_outlives_the_run_which_goes_on_where_it_was(otto: Shop, open_
     shop = open_shop()
     for way in (signal.SIGINT, signal.SIGKILL):
         done = finished_epochs(shop)
-        process = shop.start(*train(otto, epochs=100_000))
-        wait_until(lambda done=done: finished_epochs(shop) > done)
-        workers = children(process)
-        process.send_signal(way)
+        process = shop.start(*train(shop, otto, epochs=100_000))
+        try:
+            wait_until(lambda done=done: finished_epochs(shop) > done)
+            workers = children(process)
+        finally:
+            process.send_signal(way)
         printed, _ = process.communicate(timeout=60)
         assert process.returncode != 0
         assert "Traceback" not in printed
         assert len(workers) >= 2
         wait_until(lambda gone=workers: not any(path.exists() for path in gone))
     done = finished_epochs(shop)
-    printed = shop.run(*train(otto, epochs=done + 1))
+    printed = shop.run(*train(shop, otto, epochs=done + 1))
     assert f"Resumed after epoch {done}" in printed
     assert finished_epochs(shop) == done + 1
     assert (shop.data / "08_reporting/otto/summary.md").exists()

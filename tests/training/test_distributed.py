@@ -5,19 +5,17 @@ import os
 import signal
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from reference.data import random_sessions
 from tronrec.checkpoint import Checkpoint
-from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.params import ParallelParams, SystemParams
+from tronrec.params import DatasetParams, ParallelParams, SystemParams
 from tronrec.training import distributed
 from tronrec.training.loop import Trainer, TrainingData, fit
-
-EMPTY = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
+from tronrec.training.workers import Alone
 
 
 def make_params(**training: object) -> SystemParams:
@@ -91,6 +89,38 @@ def test_a_dead_worker_ends_the_training(data):
 def test_what_a_worker_finds_wrong_is_what_the_user_reads(data):
     with pytest.raises(UserError, match=r"^The loss of epoch 1 .* lower training"):
         list(train(make_params(learning_rate=1e30), data))
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ({"parallel": {"machines": 2}}, r"machines \(2\) need a rendezvous"),
+        (
+            {"parallel": {"processes": 9}, "training": {"batch_size": 8}},
+            r"of all machines \(9\), exceed training\.batch_size \(8\)",
+        ),
+        (
+            {
+                "parallel": {"processes": 2},
+                "model": {"encoder": "gru"},
+                "training": {"batches": "session_parallel"},
+            },
+            r"cannot divide training\.batches",
+        ),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(block, problem):
+    sampling = {"uniform": 8, "in_batch": 0, "top_k": None}
+    with pytest.raises(ValidationError, match=problem):
+        DatasetParams.model_validate(block | {"sampling": sampling})
+
+
+def test_every_worker_needs_a_session_of_each_batch(data):
+    class Nine(Alone):
+        count = 9
+
+    with pytest.raises(UserError, match=r"\(9\), exceed the 8 sessions of a batch"):
+        Trainer(make_params(), data, torch.device("cpu"), Nine())
 
 
 def test_each_gpu_has_one_process(monkeypatch):

@@ -37,14 +37,10 @@ def start_worker(folder: Path, trials: int, pause: float) -> subprocess.Popen[st
 
 @pytest.mark.parametrize("storage", ["sqlite", "journal"])
 def test_a_study_has_as_many_trials_as_asked_for(tmp_path, storage):
-    opened = open_in(tmp_path, trials=2, storage=storage, pruner="none")
-    Search(opened, train).run()
-    assert states(opened) == ["COMPLETE"] * 2
-    Search(opened, train).run()
-    assert states(opened) == ["COMPLETE"] * 2
-    more = open_in(tmp_path, trials=3, storage=storage, pruner="none")
-    Search(more, train).run()
-    assert states(more) == ["COMPLETE"] * 3
+    for trials in (1, 1, 2):
+        opened = open_in(tmp_path, trials=trials, storage=storage, pruner="none")
+        Search(opened, train).run()
+        assert states(opened) == ["COMPLETE"] * trials
 
 
 def test_the_seed_decides(tmp_path):

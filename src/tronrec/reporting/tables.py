@@ -115,9 +115,9 @@ def summary(
         if history["validation_mrr@20"].is_null().all()
         else "chosen by MRR@20 on the held-out sessions"
     )
-    speed = f"{epochs_per_hour(history):,.3g} epochs an hour"
+    speed = f"{_round(epochs_per_hour(history))} epochs an hour"
     if paper := TABLE_2.get(dataset, {}).get(system):
-        speed += f" (paper, one V100: {paper.epochs_per_hour:,.3g})"
+        speed += f" (paper, one V100: {_round(paper.epochs_per_hour)})"
     return f"""# {LABELS.get(system, system)} on {dataset}
 
 Epoch {metrics["epoch"]} of {history.height}, {chosen}. Training ran at {speed}.
@@ -134,3 +134,8 @@ among all {metrics["items"]:,} items.
 ## Parameters that differ from the defaults
 
 {parameters_table(params)}"""
+
+
+def _round(value: float) -> str:
+    """Return three significant digits, and all digits before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004

@@ -51,7 +51,7 @@ class Job:
     threads: int
     """Threads of each worker."""
     log_level: int
-    log_format: tuple[str | None, str | None]
+    log_format: tuple[str, str | None]
     """Of lines, and of times."""
 
     @property
@@ -109,11 +109,11 @@ def train_in_processes(
         raise _explain(launch.error, parallel) from launch.error
 
 
-def _log_format() -> tuple[str | None, str | None]:
+def _log_format() -> tuple[str, str | None]:
     """Return how this process formats what it logs: lines, and times in them."""
     formatters = [handler.formatter for handler in logging.getLogger().handlers]
     formatter = next(filter(None, formatters), logging.Formatter())
-    return formatter._fmt, formatter.datefmt
+    return formatter._fmt or logging.BASIC_FORMAT, formatter.datefmt
 
 
 def _check_devices(device: torch.device, processes: int) -> None:

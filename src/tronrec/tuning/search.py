@@ -66,6 +66,7 @@ class Search:
             opened.base,
         )
         self.study, self.train = opened.load(), train
+        self.exhausted = False
 
     def run(self) -> None:
         """Run trials until the study has as many as it should, or time is up."""
@@ -122,11 +123,14 @@ class Search:
             open_trials = self._finished() + self._count(TrialState.RUNNING)
             if self.params.trials is not None and open_trials >= self.params.trials:
                 return None
+            if self.exhausted and not self._count(TrialState.WAITING):
+                return None
             self.study.sampler = self._choose_sampler()
             trial = self.study.ask()
             trial.set_user_attr("worker", worker)
             if self._settle(trial):
                 return trial
+        self.exhausted = True
         logger.info("%d draws in a row gave no new setting to try", DRAWS)
         return None
 

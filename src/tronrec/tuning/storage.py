@@ -94,13 +94,14 @@ class StudyStorage:
     def worker(self) -> Iterator[str]:
         """Give a name to this process; `dead_workers` has it when the process ends."""
         name = uuid4().hex
-        (self.folder / "workers").mkdir(exist_ok=True)
+        path = self.folder / "workers" / name
+        path.parent.mkdir(exist_ok=True)
         with ExitStack() as stack:
             with self.lock():
-                file = (self.folder / "workers" / name).open("w")
-                stack.enter_context(file)
+                file = stack.enter_context(path.open("w"))
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield name
+            path.unlink()  # not after an error: a trial may be left
 
     @contextmanager
     def dead_workers(self) -> Iterator[set[str]]:
