@@ -24,11 +24,13 @@ def csv_parser(header: bytes, columns: Columns) -> Callable[[bytes], pl.DataFram
     """Return what parses the lines below a header.
 
     Raises:
-        RefusedError: The header lacks a column.
+        RefusedError: The header lacks a column, or has one twice.
     """
     text = header.decode("utf-8-sig", "replace").strip("\r\n")
     names = next(csv.reader([text], delimiter=columns.separator), [])
     _check_names(names, columns)
+    if len({*names}) < len(names):
+        raise RefusedError(f"a column is there twice among {', '.join(names)}")
     return partial(_parse_csv, names, columns)
 
 
@@ -38,7 +40,6 @@ def _parse_csv(names: list[str], columns: Columns, lines: bytes) -> pl.DataFrame
         separator=columns.separator,
         schema=dict.fromkeys(names, pl.String),
         has_header=False,
-        columns=columns.needed,
     )
     if table.height != count_lines(lines):
         raise RefusedError("every line must hold one event")

@@ -1,15 +1,18 @@
 """Catalog datasets that kedro-datasets lacks."""
 
-from tronrec.datasets.checkpoint import CheckpointDataset
+from tronrec.datasets.checkpoint import CheckpointDataset, CheckpointFolderDataset
 from tronrec.datasets.lazy_frame import LazyFrameDataset
 from tronrec.datasets.packed_sessions import PackedSessionsDataset
 from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.datasets.record import RecordDataset
+from tronrec.datasets.study_storage import StudyStorageDataset
 
 __all__ = [
     "CheckpointDataset",
+    "CheckpointFolderDataset",
     "LazyFrameDataset",
     "PackedSessionsDataset",
     "RawLogDataset",
     "RecordDataset",
+    "StudyStorageDataset",
 ]
