@@ -3,7 +3,6 @@
 Quote the ratios. Milliseconds belong to a machine and an hour.
 """
 
-import resource
 from functools import partial
 
 import torch
@@ -29,11 +28,6 @@ def head(title: str, *columns: str) -> None:
     print(f"\n{title}\n")  # noqa: T201
     row(*columns)
     row(":--", *["--:"] * (len(columns) - 1))
-
-
-def peak_gigabytes() -> float:
-    """Return the largest memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def measure_steps() -> None:
@@ -63,7 +57,7 @@ def measure_stages() -> None:
 
 def measure_catalogues() -> None:
     """Show that the time of a step does not follow the size of the catalogue."""
-    columns = ("items", "ms", "of that at 43,097", "peak memory, GB", "table, GB")
+    columns = ("items", "ms", "of that at 43,097", "table, GB")
     head("The same batches, catalogues of all sizes", *columns)
     times: dict[int, float] = {}
     for items in CATALOGUES:
@@ -80,7 +74,6 @@ def measure_catalogues() -> None:
             f"{items:,}",
             f"{1e3 * times[items]:.1f}",
             f"{ratio:.2f}" if ratio else "",
-            f"{peak_gigabytes():.2f}",
             f"{table:.2f}",
         )
         del training

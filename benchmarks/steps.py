@@ -65,7 +65,7 @@ class PackedTraining:
             self.step()
         places = (
             (self.model.encoder, "forward", "encoder, forward"),
-            (torch.Tensor, "backward", "encoder, backward"),
+            (torch.autograd, "backward", "encoder, backward"),
             (self.sampler, "choose", "draw, score and choose negatives"),
             (step_module, "row_logits", "logits"),
             (step_module, "weighted_rows", "gradient of hidden states"),

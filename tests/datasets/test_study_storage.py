@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tronrec.datasets import StudyStorageDataset
+from tronrec.datasets.study_storage import StudyStorageDataset
 from tronrec.errors import UserError
 
 
