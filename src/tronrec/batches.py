@@ -102,7 +102,8 @@ class SessionBatches:
         inputs = torch.arange(total - count, device=device) + event
         first_session, part = self._own(ends - starts - 1)
         event, inputs = event[part], inputs[part]
-        layout = Layout(event - first_session, position[inputs])
+        longest = int((ends - starts).max()) - 1
+        layout = Layout(event - first_session, position[inputs], longest)
         return Batch(clicks, inputs, layout, event, lengths, part)
 
     def _own(self, predictions: Int[np.ndarray, "sessions"]) -> tuple[int, slice]:

@@ -56,7 +56,7 @@ def test_an_items_bias_is_added_to_its_score(model):
 
 
 def single(*positions: int) -> Layout:
-    return Layout(torch.arange(len(positions)), torch.tensor(positions))
+    return Layout(torch.arange(len(positions)), torch.tensor(positions), 1)
 
 
 def test_a_run_goes_on_from_the_state_it_left(model):

@@ -19,5 +19,5 @@ def dropout(values: Tensor, rate: float) -> Tensor:
         -(-values.numel() // 8), dtype=torch.int64, device=values.device
     )
     octets = words.random_(-(2**63), None).view(torch.uint8)[: values.numel()]
-    keep = octets.view(values.shape) >= dropped
-    return values * keep * (LEVELS / (LEVELS - dropped))
+    keep = (octets.view(values.shape) >= dropped).to(values.dtype)
+    return values * keep.mul_(LEVELS / (LEVELS - dropped))

@@ -20,26 +20,23 @@ class Layout:
     position: Int[Tensor, "events"]
     """0 at the first click of the window: counted from the left, so a hidden state does
     not know how long the session will be."""
+    longest: int
+    """Rows of a session, at most."""
 
 
 class BlockMask:
     """Causal attention inside sessions over blocks of packed rows.
 
-    A window has at most `block` rows, so it lies in at most two consecutive blocks. The
-    queries of a block therefore need the keys of that block and of the one before it,
-    and nothing else: [blocks, block, 2 * block] scores, linear in the number of rows,
-    whatever the lengths of the sessions.
+    A block has as many rows as the longest session of the batch, which lies therefore
+    in at most two consecutive blocks. The queries of a block need the keys of that
+    block and of the one before it, and nothing else: [blocks, block, 2 * block] scores,
+    linear in the number of rows, whatever the lengths of the sessions.
     """
 
-    def __init__(self, layout: Layout, block: int) -> None:
-        """Build the mask once; all layers share it.
-
-        Args:
-            layout: The packed rows.
-            block: Rows of a block, at least the longest window of the batch.
-        """
+    def __init__(self, layout: Layout) -> None:
+        """Build the mask once; all layers share it."""
         self.events = len(layout.session)
-        self.block = block
+        self.block = block = layout.longest
         self.blocks = -(-self.events // block)
         pad = self.blocks * block - self.events
         session = torch.nn.functional.pad(layout.session, (0, pad), value=-1)
@@ -49,7 +46,7 @@ class BlockMask:
         same = queries[:, :, None] == keys[:, None, :]
         row = torch.arange(block, device=session.device)
         causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
-        self.allowed: Bool[Tensor, "blocks 1 block keys"] = (same & causal)[:, None]
+        self.forbidden: Bool[Tensor, "blocks 1 block keys"] = ~(same & causal)[:, None]
 
     def queries(
         self, rows: Float[Tensor, "events heads size"]

@@ -8,7 +8,7 @@ import math
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import relu, scaled_dot_product_attention
+from torch.nn.functional import relu
 
 from tronrec.models.dropout import dropout
 from tronrec.models.layout import BlockMask, Layout
@@ -47,13 +47,10 @@ class Block(nn.Module):
         """Attend to the earlier rows of the same session."""
         stacked = self.query_key_value(rows).unflatten(1, (3, self.heads, -1))
         query, key, value = stacked.unbind(1)
-        attended = scaled_dot_product_attention(
-            mask.queries(query),
-            mask.keys(key),
-            mask.keys(value),
-            attn_mask=mask.allowed,
-            dropout_p=rate,
-        )
+        queries = mask.queries(query * query.shape[-1] ** -0.5)
+        scores = queries @ mask.keys(key).transpose(2, 3)
+        shares = scores.masked_fill(mask.forbidden, -math.inf).softmax(-1)
+        attended = dropout(shares, rate) @ mask.keys(value)
         out: Tensor = self.attention_out(mask.packed(attended))
         return out
 
@@ -64,7 +61,6 @@ class Transformer(nn.Module):
     def __init__(self, params: ModelParams) -> None:
         super().__init__()
         self.scale = math.sqrt(params.hidden_size)
-        self.window = params.window
         self.dropout = params.dropout
         self.positions = nn.Embedding(params.window, params.hidden_size)
         self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
@@ -85,7 +81,7 @@ class Transformer(nn.Module):
         """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
-        mask = BlockMask(layout, self.window)
+        mask = BlockMask(layout)
         for block in self.blocks:
             rows = block(rows, mask)
         hidden: Tensor = self.norm(rows)

@@ -61,7 +61,7 @@ class SessionParallelBatches(SessionBatches):
         """Return the batch of the events after these clicks."""
         batch = self.batch(click, click + 2)
         positions = torch.from_numpy(position).to(self.items.device, non_blocking=True)
-        return replace(batch, layout=Layout(batch.layout.session, positions))
+        return replace(batch, layout=Layout(batch.layout.session, positions, 1))
 
     def steps(self, batch_size: int) -> int:
         """Return the number of batches of an epoch."""

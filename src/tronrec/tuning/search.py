@@ -181,7 +181,9 @@ class Search:
         except Exception as error:  # one bad setting is not the end of the search
             logger.warning("Trial %d failed", trial.number, exc_info=True)
             self._fail(trial, str(error) or type(error).__name__)
-        gc.collect()  # an error's traceback holds the model, and a GPU's memory
+        else:
+            return
+        gc.collect()  # the error's traceback held the model, and a GPU's memory
 
     def _ends(self, trial: Trial, epoch: Epoch) -> bool:
         """Tell the study about an epoch; return whether it is the trial's last."""
