@@ -6,6 +6,7 @@ pass of `embedding_bag`, which multiplies and sums rows where they lie.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -63,24 +64,49 @@ class RowGradients:
     vectors: Float[Tensor, "rows size"]
 
 
-def sum_by_item(
-    items: Int[Tensor, "terms"],
-    sources: Int[Tensor, "terms"],
-    weights: Float[Tensor, "terms"],
-    vectors: Float[Tensor, "sources size"],
-) -> RowGradients:
-    """Sum `weights[i] * vectors[sources[i]]` over the terms of each item.
+@dataclass(frozen=True)
+class Terms:
+    """A gradient before it is summed: `weights[i] * vectors[sources[i]]` of `items[i]`.
+
+    An item has any number of terms.
+    """
+
+    items: Int[Tensor, "terms"]
+    sources: Int[Tensor, "terms"]
+    weights: Float[Tensor, "terms"]
+    vectors: Float[Tensor, "sources size"]
+
+    @classmethod
+    def single(
+        cls, items: Int[Tensor, "terms"], vectors: Float[Tensor, "terms size"]
+    ) -> Self:
+        """Return terms with a vector of their own each."""
+        source = torch.arange(len(items), device=items.device)
+        return cls(items, source, torch.ones_like(vectors[:, 0]), vectors)
+
+    def __add__(self, other: Self) -> Self:
+        """Return the terms of both."""
+        return type(self)(
+            torch.cat([self.items, other.items]),
+            torch.cat([self.sources, other.sources + len(self.vectors)]),
+            torch.cat([self.weights, other.weights]),
+            torch.cat([self.vectors, other.vectors]),
+        )
+
+
+def sum_by_item(terms: Terms) -> RowGradients:
+    """Sum the terms of each item.
 
     Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
     """
-    items, order = items.sort(stable=True)
+    items, order = terms.items.sort(stable=True)
     touched, begins = _runs(items)
     summed = embedding_bag(
-        sources[order],
-        vectors,
+        terms.sources[order],
+        terms.vectors,
         begins,
         mode="sum",
-        per_sample_weights=weights[order],
+        per_sample_weights=terms.weights[order],
     )
     return RowGradients(touched, summed)
 

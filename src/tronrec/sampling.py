@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from tronrec.batches import Batch
 from tronrec.params import Granularity, SamplingParams
+from tronrec.products import Pool
 from tronrec.rows import row_logits
 from tronrec.schemas import PADDING
 
@@ -31,6 +32,8 @@ class Negatives:
     items: Int[Tensor, "events negatives"]
     hit: Bool[Tensor, "events negatives"]
     """What is no negative after all, such as the event's own target; to be ignored."""
+    pool: Pool | None = None
+    """The items of which all negatives are some, where all events share one draw."""
 
 
 def draw_uniform(
@@ -166,7 +169,8 @@ class NegativeSampler:
             clicks = batch.clicks[rows]
             items = torch.cat([uniform.expand(len(batch), -1), clicks], 1)
             hit = self._uniform_hits(uniform, batch), self._in_batch_hits(rows, batch)
-            return Negatives(items, torch.cat(hit, 1))
+            pool = self._pool(uniform, rows, batch)
+            return Negatives(items, torch.cat(hit, 1), pool)
         kinds = (
             self._best_uniform(hidden, table, uniform, batch),
             self._in_batch(hidden, table, rows, batch),
@@ -218,6 +222,23 @@ class NegativeSampler:
         owners = _owners(batch, granularity)
         rows = draw_in_batch(batch.lengths, owners, count, generator)
         return _spread(rows, batch, granularity)
+
+    def _pool(
+        self,
+        uniform: Int[Tensor, "rows uniform"],
+        rows: Int[Tensor, "events in_batch"],
+        batch: Batch,
+    ) -> Pool | None:
+        """Return a batchwise draw and the clicks of the batch."""
+        if self.params.uniform_granularity != "batchwise":
+            return None
+        [shared] = uniform
+        column = torch.arange(len(shared), device=shared.device)
+        negatives = torch.cat(
+            [column.expand(len(batch), -1), len(shared) + rows], dim=1
+        )
+        items = torch.cat([shared, batch.clicks])
+        return Pool(items, len(shared) + batch.targets, negatives)
 
     def _uniform_hits(
         self, items: Int[Tensor, "rows items"], batch: Batch

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from reference.data import random_sessions
 from tronrec.params import SystemParams
-from tronrec.rows import sum_by_item
+from tronrec.rows import Terms, sum_by_item
 from tronrec.training.loop import Trainer, TrainingData
 
 cpu = torch.device("cpu")
@@ -128,9 +128,9 @@ def test_what_waits_is_noticed():
 def test_a_gpu_sums_the_same_rows_and_adds_padding(items):
     items = torch.tensor(items)
     terms = torch.arange(len(items)), torch.rand(len(items)), torch.randn(len(items), 4)
-    ours = sum_by_item(items, *terms)
+    ours = sum_by_item(Terms(items, *terms))
     with ClaimsCuda(Counter()):
-        theirs = sum_by_item(items, *terms)
+        theirs = sum_by_item(Terms(items, *terms))
     rows = len(ours.items)
     assert len(theirs.items) == len(items)
     torch.testing.assert_close(theirs.items[:rows], ours.items)

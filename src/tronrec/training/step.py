@@ -14,12 +14,8 @@ from torch import Generator, Tensor
 from tronrec.batches import Batch
 from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
-from tronrec.rows import (
-    RowGradients,
-    row_logits,
-    sum_by_item,
-    weighted_rows,
-)
+from tronrec.products import choose_products
+from tronrec.rows import RowGradients, Terms, sum_by_item
 from tronrec.sampling import NegativeSampler
 
 
@@ -48,19 +44,13 @@ def backward(
     states = hidden.detach()
     negatives = sampler.choose(states, model.items, batch, generator)
 
-    candidates = torch.cat([targets[:, None], negatives.items], 1)
-    logits = row_logits(states, model.items, candidates).requires_grad_()
+    products = choose_products(model.items, targets, negatives.items, negatives.pool)
+    logits = products.logits(states).requires_grad_()
     loss = loss_function(logits[:, 0], logits[:, 1:], negatives.hit)
     (weights,) = torch.autograd.grad(loss, logits)
 
-    torch.autograd.backward(hidden, weighted_rows(model.items, candidates, weights))
+    of_states, terms = products.gradients(states, weights)
+    torch.autograd.backward(hidden, of_states)
     assert vectors.grad is not None
-    events, count = candidates.shape
-    event = torch.arange(events, device=candidates.device)
-    gradients = sum_by_item(
-        torch.cat([candidates.view(-1), items]),
-        torch.cat([event.repeat_interleave(count), event + events]),
-        torch.cat([weights.view(-1), torch.ones_like(weights[:, 0])]),
-        torch.cat([states, vectors.grad]),
-    )
-    return Gradients(loss.detach(), gradients)
+    terms += Terms.single(items, vectors.grad)
+    return Gradients(loss.detach(), sum_by_item(terms))

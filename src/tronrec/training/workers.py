@@ -19,7 +19,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import Ranking, rank_targets
 from tronrec.models.recommender import Recommender
-from tronrec.rows import RowGradients, sum_by_item
+from tronrec.rows import RowGradients, Terms, sum_by_item
 from tronrec.training.step import Gradients
 
 
@@ -82,8 +82,7 @@ class Together(Alone):
         items = torch.cat(self._gather(pad(rows.items, (0, fill))))
         vectors = pad(rows.vectors * share, (0, 0, 0, fill))
         vectors = torch.cat(self._gather(vectors))
-        source = torch.arange(len(items), device=items.device)
-        return sum_by_item(items, source, torch.ones_like(vectors[:, 0]), vectors)
+        return sum_by_item(Terms.single(items, vectors))
 
     def _gather(self, tensor: Tensor) -> list[Tensor]:
         """Return the tensor of each process, all of one shape."""
