@@ -1,21 +1,33 @@
 """`make bench`: how fast training and evaluation are on this machine, as Markdown.
 
-Quote the ratios. Milliseconds belong to a machine and an hour.
+Quote the ratios. Milliseconds belong to a machine and an hour. Without a GPU it takes a
+quarter of an hour; `--only steps evaluation` measures less.
 """
 
+import argparse
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import plotly.graph_objects as go
 import torch
-from steps import PackedTraining, compare
-from timing import product_rate, timed
+import yaml
+from steps import PackedTraining, PaddedTraining
+from timing import in_turns, product_rate, timed, wait
 
-from data import DIGINETICA, OTTO, Shape, draw_sessions
+from data import DIGINETICA, OTTO, Case, Shape, draw_sessions
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
+from tronrec.precision import choose_device
+from tronrec.training.memory import peak_bytes, reset_peak
 
+ROOT = Path(__file__).parents[1]
+SYSTEMS = ROOT / "conf/base/parameters_systems.yml"
+PLOT = ROOT / "build/step_time.html"
 TRON_XL = SystemParams()
 CATALOGUES = (10_000, DIGINETICA.num_items, 200_000, 1_000_000, 1_855_603, 3_000_000)
+PRECISIONS = torch.float32, torch.bfloat16
 
 
 def row(*cells: object) -> None:
@@ -30,76 +42,155 @@ def head(title: str, *columns: str) -> None:
     row(":--", *["--:"] * (len(columns) - 1))
 
 
-def measure_steps() -> None:
-    """Compare the packed with the padded step."""
-    columns = ("TRON XL", "padded, ms", "packed, ms", "ratio", "epochs/hour, packed")
-    head("A training step of 128 sessions", *columns)
-    for shape, rounds in ((DIGINETICA, 8), (OTTO, 4)):
-        found = compare(TRON_XL, shape, rounds)
-        steps = shape.sessions_per_epoch / TRON_XL.training.batch_size
-        row(
-            shape.name,
-            f"{1e3 * found['padded']:.0f}",
-            f"{1e3 * found['packed']:.1f}",
-            f"{found['padded'] / found['packed']:.1f}",
-            f"{3600 / steps / found['packed']:.2f}",
-        )
+class Bench:
+    """The measurements, each a table."""
+
+    def __init__(self, device: torch.device, sessions: Path | None) -> None:
+        self.device = device
+        self.cases = [Case.simulated(DIGINETICA), Case.simulated(OTTO)]
+        if sessions is not None:
+            self.cases.append(Case.prepared(sessions))
+
+    def rates(self) -> dict[torch.dtype, float]:
+        """Return the GFLOP/s of a product in each precision."""
+        return {dtype: product_rate(dtype, self.device) for dtype in PRECISIONS}
+
+    def products(self) -> None:
+        """Tell what the machine can do."""
+        head("Matrix products of this machine", "precision", "GFLOP/s")
+        for dtype, rate in self.rates().items():
+            row(str(dtype).removeprefix("torch."), f"{rate:.0f}")
+
+    def steps(self) -> None:
+        """Compare the packed with the padded step."""
+        low = {"training": {"precision": "bfloat16"}}
+        columns = ("padded, ms", "packed, ms", "ratio", "epochs/hour", "in bfloat16")
+        head("A TRON XL step of 128 sessions", "sessions", *columns)
+        for case in self.cases:
+            padded = PaddedTraining(TRON_XL, case, self.device)
+            packed = PackedTraining(TRON_XL, case, self.device)
+            reduced = SystemParams.model_validate(low)
+            rounded = PackedTraining(reduced, case, self.device)
+            steps = {
+                "packed": packed.several,
+                "rounded": rounded.several,
+                "padded": padded.step,
+            }
+            found = in_turns(steps, rounds=8, warm_up=3)
+            hours = case.steps(TRON_XL.training.batch_size) / 3600
+            ours, theirs = found["packed"] / 8, found["padded"]
+            row(
+                case.name,
+                f"{1e3 * theirs:.0f}",
+                f"{1e3 * ours:.1f}",
+                f"{theirs / ours:.1f}",
+                f"{1 / hours / ours:.3g}",
+                f"{1 / hours / found['rounded'] * 8:.3g}",
+            )
+
+    def systems(self) -> None:
+        """Time a step of every system."""
+        entries = yaml.safe_load(SYSTEMS.read_text())["systems"]
+        for case in self.cases:
+            head(f"A step of each system, {case.name}", "system", "ms", "epochs/hour")
+            for name, entry in entries.items():
+                block = {k: v for k, v in (entry or {}).items() if k != "datasets"}
+                training = PackedTraining(
+                    SystemParams.model_validate(block), case, self.device
+                )
+                training.several(3)
+                seconds = sorted(timed(training.step) for _ in range(20))[10]
+                steps = len(training.trainer.batches.starts) / case.sessions_per_epoch
+                epoch = seconds * training.trainer._steps / steps
+                row(name, f"{1e3 * seconds:.1f}", f"{3600 / epoch:.3g}")
+
+    def stages(self) -> None:
+        """Tell where the time of a step goes."""
+        head("Where a step spends its time", "stage", "ms", "share")
+        training = PackedTraining(TRON_XL, self.cases[0], self.device)
+        training.several(64)
+        found = training.stages()
+        for label, seconds in found.items():
+            share = seconds / sum(found.values())
+            row(label, f"{1e3 * seconds:.1f}", f"{share:.0%}")
+
+    def catalogues(self) -> None:
+        """Show that the time of a step does not follow the size of the catalogue."""
+        columns = ("ms", "of that at 43,097", "item table, GB", "peak, GB")
+        head("The same batches, catalogues of all sizes", "items", *columns)
+        times: dict[int, float] = {}
+        for items in CATALOGUES:
+            shape = Shape("", items, DIGINETICA.mean_clicks, DIGINETICA.num_items)
+            reset_peak(self.device)
+            training = PackedTraining(TRON_XL, Case.simulated(shape), self.device)
+            training.several(10)
+            times[items] = sorted(timed(training.step) for _ in range(60))[30]
+            at_diginetica = times.get(DIGINETICA.num_items)
+            peak = peak_bytes(self.device)
+            row(
+                f"{items:,}",
+                f"{1e3 * times[items]:.1f}",
+                f"{times[items] / at_diginetica:.2f}" if at_diginetica else "",
+                f"{training.trainer.model.items.nbytes / 1e9:.2f}",
+                f"{peak / 1e9:.2f}" if peak else "",
+            )
+            del training
+        plot(times)
+
+    def evaluation(self) -> None:
+        """Compare exact ranking with the bare product that it needs at least."""
+        columns = ("events/s", "share of the product rate")
+        head("Exact ranks of all events in the whole catalogue", "size", *columns)
+        for shape, sessions in ((DIGINETICA, 8192), (OTTO, 256)):
+            model = Recommender(TRON_XL.model, shape.num_items).to(self.device)
+            packed = draw_sessions(shape, sessions)
+            events = len(packed.items) - len(packed)
+            rank_targets(model, draw_sessions(shape, 64))
+            rank = partial(rank_targets, model, packed)
+            found = []
+            for _ in range(3):  # rates in turn with ranks: the machine's speed wanders
+                rate = max(self.rates().values())
+                seconds = timed(rank)
+                wait(self.device)
+                product = 2 * events * shape.num_items * TRON_XL.model.hidden_size
+                found.append((product / seconds / rate / 1e9, events / seconds))
+            share, speed = sorted(found)[1]
+            row(shape.name, f"{speed:,.0f}", f"{share:.0%}")
 
 
-def measure_stages() -> None:
-    """Tell where the time of a step goes."""
-    head("Where a step on Diginetica's sizes spends its time", "stage", "ms", "share")
-    found = PackedTraining(TRON_XL, DIGINETICA).stages()
-    for label, seconds in found.items():
-        share = seconds / sum(found.values())
-        row(label, f"{1e3 * seconds:.1f}", f"{share:.0%}")
+def plot(times: dict[int, float]) -> None:
+    """Write the time of a step against the size of the catalogue."""
+    figure = go.Figure()
+    milliseconds = [1e3 * seconds for seconds in times.values()]
+    figure.add_scatter(x=list(times), y=milliseconds, mode="lines+markers")
+    figure.update_layout(
+        title="A TRON XL step of 128 sessions, catalogues of all sizes",
+        template="simple_white",
+        xaxis={"title": "Items of the catalogue", "type": "log"},
+        yaxis={"title": "Milliseconds", "rangemode": "tozero", "showgrid": True},
+    )
+    PLOT.parent.mkdir(exist_ok=True)
+    figure.write_html(PLOT)
+    print(f"\nPlot: {PLOT.relative_to(ROOT)}")  # noqa: T201
 
 
-def measure_catalogues() -> None:
-    """Show that the time of a step does not follow the size of the catalogue."""
-    columns = ("items", "ms", "of that at 43,097", "table, GB")
-    head("The same batches, catalogues of all sizes", *columns)
-    times: dict[int, float] = {}
-    for items in CATALOGUES:
-        shape = Shape("", items, DIGINETICA.mean_clicks, 0)
-        training = PackedTraining(TRON_XL, shape)
-        for _ in range(5):
-            training.step()
-        seconds = sorted(timed(training.step) for _ in range(40))
-        times[items] = seconds[20]
-        at_diginetica = times.get(DIGINETICA.num_items)
-        ratio = times[items] / at_diginetica if at_diginetica else None
-        table = training.model.items.nbytes / 1e9
-        row(
-            f"{items:,}",
-            f"{1e3 * times[items]:.1f}",
-            f"{ratio:.2f}" if ratio else "",
-            f"{table:.2f}",
-        )
-        del training
-
-
-def measure_evaluation(rate: float) -> None:
-    """Compare exact ranking with the bare product that it needs at least."""
-    columns = ("size", "events/s", "share of the product rate")
-    head("Exact ranks of all events in the whole catalogue", *columns)
-    for shape, sessions in ((DIGINETICA, 8192), (OTTO, 256)):
-        model = Recommender(TRON_XL.model, shape.num_items)
-        packed = draw_sessions(shape, sessions)
-        events = len(packed.items) - len(packed)
-        rank_targets(model, draw_sessions(shape, 64))
-        rank = partial(rank_targets, model, packed)
-        seconds = min(timed(rank) for _ in range(3))
-        product = 2 * events * shape.num_items * TRON_XL.model.hidden_size / 1e9
-        row(shape.name, f"{events / seconds:,.0f}", f"{product / seconds / rate:.0%}")
+def main() -> None:
+    """Run all measurements, or those asked for."""
+    tables = ("products", "steps", "systems", "stages", "catalogues", "evaluation")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--only", nargs="+", choices=tables, default=tables, help="tables to measure"
+    )
+    parser.add_argument(
+        "--sessions", type=Path, help="prepared sessions, such as fit_sessions"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    options = parser.parse_args()
+    bench = Bench(choose_device(options.device), options.sessions)
+    for table in options.only:
+        measure: Callable[[], None] = getattr(bench, table)
+        measure()
 
 
 if __name__ == "__main__":
-    rates = {dtype: product_rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    head("Matrix products of this machine", "precision", "GFLOP/s")
-    for dtype, gigaflops in rates.items():
-        row(str(dtype).removeprefix("torch."), f"{gigaflops:.0f}")
-    measure_steps()
-    measure_stages()
-    measure_catalogues()
-    measure_evaluation(max(rates.values()))
+    main()

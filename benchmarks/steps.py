@@ -9,69 +9,66 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from timing import Step, in_turns, stopwatches
+from timing import in_turns, stopwatches, wait
 
-from data import Shape, draw_sessions
+from data import Case
 from reference.padded import PaddedTron
-from tronrec.batches import Batch, SessionBatches
-from tronrec.losses import choose_loss
-from tronrec.models.recommender import Recommender
+from tronrec.batches import Batch
+from tronrec.data.packed import PackedSessions
 from tronrec.params import SystemParams
-from tronrec.precision import coarse_dtype
-from tronrec.sampling import NegativeSampler
+from tronrec.products import Pooled, Scattered
 from tronrec.training import step as step_module
-from tronrec.training.optimizers import RowAdam
+from tronrec.training.loop import Trainer, TrainingData
+
+RATE = 1e-3
+NOTHING = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
 
 
 class PackedTraining:
-    """The state of a training, and its next step."""
+    """A training of ours, and its next step."""
 
-    def __init__(self, params: SystemParams, shape: Shape) -> None:
-        torch.manual_seed(0)
-        device = torch.device("cpu")
-        self.params = params
-        self.sessions = SessionBatches(draw_sessions(shape), device)
-        self.model = Recommender(params.model, shape.num_items).train()
-        self.sampler = NegativeSampler(params.sampling, coarse_dtype(device))
-        self.loss, self.generator = choose_loss(params.loss), torch.Generator()
-        self.rows = RowAdam(self.model.items)
-        encoder = self.model.encoder.parameters()
-        self.dense = torch.optim.Adam(encoder, 1e-3, fused=True)
+    def __init__(self, params: SystemParams, case: Case, device: torch.device) -> None:
+        data = TrainingData(case.sessions, NOTHING, case.num_items)
+        self.trainer = Trainer(params, data, device)
+        self.trainer.model.train()
+        self.generator = torch.Generator(device)
         self.batches = self.endless()
+        self.device = device
 
     def endless(self) -> Iterator[Batch]:
         """Yield batches, epoch after epoch."""
-        generator = np.random.default_rng(0)
+        generator, params = np.random.default_rng(0), self.trainer.params
         while True:
-            yield from self.sessions.epoch(
-                batch_size=self.params.training.batch_size,
-                window=self.params.model.window,
+            yield from self.trainer.batches.epoch(
+                batch_size=params.training.batch_size,
+                window=params.model.window,
                 generator=generator,
             )
 
     def step(self) -> None:
         """Do what `training.loop` does for a batch."""
-        batch = next(self.batches)
-        self.dense.zero_grad()
-        gradients = step_module.backward(
-            self.model, batch, self.sampler, self.loss, self.generator
-        )
-        self.dense.step()
-        self.rows.step(gradients.items, 1e-3)
+        self.trainer.update(next(self.batches), self.generator, RATE)
+        wait(self.device)
 
-    def stages(self, steps: int = 20) -> dict[str, float]:
-        """Return the seconds of each stage of a step."""
-        for _ in range(3):
+    def several(self, steps: int = 8) -> None:
+        """Run some steps, which take about as long as one padded step."""
+        for _ in range(steps):
             self.step()
+
+    def stages(self, steps: int = 40) -> dict[str, float]:
+        """Return the seconds of each stage of a step."""
+        trainer = self.trainer
         places = (
-            (self.model.encoder, "forward", "encoder, forward"),
+            (trainer.model.encoder, "forward", "encoder, forward"),
             (torch.autograd, "backward", "encoder, backward"),
-            (self.sampler, "choose", "draw, score and choose negatives"),
-            (step_module, "row_logits", "logits"),
-            (step_module, "weighted_rows", "gradient of hidden states"),
+            (trainer.step.sampler, "choose", "draw, score and choose negatives"),
+            (Scattered, "logits", "logits"),
+            (Pooled, "logits", "logits"),
+            (Scattered, "gradients", "gradient of hidden states"),
+            (Pooled, "gradients", "gradient of hidden states"),
             (step_module, "sum_by_item", "gradient of items"),
-            (self.rows, "step", "row-wise Adam"),
-            (self.dense, "step", "Adam of the encoder"),
+            (trainer.rows, "step", "row-wise Adam"),
+            (trainer.dense, "step", "Adam of the encoder"),
         )
         with stopwatches(*places) as totals:
             whole = in_turns({"step": self.step}, rounds=steps, warm_up=0)["step"]
@@ -82,11 +79,12 @@ class PackedTraining:
 class PaddedTraining:
     """The same for the padded reference."""
 
-    def __init__(self, params: SystemParams, shape: Shape) -> None:
+    def __init__(self, params: SystemParams, case: Case, device: torch.device) -> None:
         torch.manual_seed(0)
-        self.params, self.sessions = params, draw_sessions(shape)
-        self.model = PaddedTron(params, shape.num_items).train()
-        self.adam = torch.optim.Adam(self.model.parameters(), 1e-3)
+        self.params, self.sessions, self.device = params, case.sessions, device
+        with device:
+            self.model = PaddedTron(params, case.num_items).train()
+        self.adam = torch.optim.Adam(self.model.parameters(), RATE)
         self.generator = np.random.default_rng(0)
 
     def step(self) -> None:
@@ -99,18 +97,7 @@ class PaddedTraining:
             clicks = clicks[-len(row) :]
             row[: len(clicks)] = torch.from_numpy(clicks.astype(np.int64))
         self.adam.zero_grad()
-        self.model.loss(batch).backward()
+        with self.device:
+            self.model.loss(batch.to(self.device)).backward()
         self.adam.step()
-
-
-def compare(params: SystemParams, shape: Shape, rounds: int) -> dict[str, float]:
-    """Return the median seconds of the packed and the padded step."""
-    packed, padded = PackedTraining(params, shape), PaddedTraining(params, shape)
-
-    def several() -> None:
-        for _ in range(8):
-            packed.step()
-
-    steps: dict[str, Step] = {"packed": several, "padded": padded.step}
-    found = in_turns(steps, rounds, warm_up=1)
-    return found | {"packed": found["packed"] / 8}
+        wait(self.device)

@@ -31,10 +31,22 @@ def in_turns(steps: dict[str, Step], rounds: int, warm_up: int = 3) -> dict[str,
     return {name: median(times) for name, times in seconds.items()}
 
 
-def product_rate(dtype: torch.dtype) -> float:
+def wait(device: torch.device) -> None:
+    """Wait for the work of a GPU; a CPU has finished."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     """Return the GFLOP/s of a large matrix product."""
-    left, right = torch.randn(2048, 200).to(dtype), torch.randn(200, 16384).to(dtype)
-    seconds = in_turns({"product": lambda: left @ right}, rounds=12)["product"]
+    left = torch.randn(2048, 200, device=device).to(dtype)
+    right = torch.randn(200, 16384, device=device).to(dtype)
+
+    def product() -> None:
+        left @ right
+        wait(device)
+
+    seconds = in_turns({"product": product}, rounds=12)["product"]
     return 2 * 2048 * 200 * 16384 / seconds / 1e9
 
 

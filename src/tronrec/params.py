@@ -163,6 +163,12 @@ class TrainingParams(Params):
     """After warm-up: hold the learning rate, or lower it to 0 at the last step."""
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better validation MRR@20; null: never."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the encoder's matrix products while training: bfloat16 is faster where the
+    processor has it. Weights, logits, updates and ranks are float32 either way."""
+    compile: bool = False
+    """Whether `torch.compile` translates the encoder first: minutes that pay on a GPU
+    and long trainings, not on a CPU."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
 

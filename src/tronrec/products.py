@@ -84,10 +84,12 @@ class Pooled:
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its own candidates."""
-        parts = zip(states.split(EVENTS), self.columns.split(EVENTS), strict=True)
-        return torch.cat(
-            [(part @ self.vectors.T).gather(1, own) for part, own in parts]
-        )
+        parts = (torch.split(rows, EVENTS) for rows in (states, self.columns))
+        found = [
+            (part @ self.vectors.T).gather(1, own)
+            for part, own in zip(*parts, strict=True)
+        ]
+        return torch.cat(found)
 
     def gradients(
         self,
@@ -96,7 +98,7 @@ class Pooled:
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
         of_states, of_items = [], torch.zeros_like(self.vectors)
-        parts = (rows.split(EVENTS) for rows in (states, weights, self.columns))
+        parts = (torch.split(rows, EVENTS) for rows in (states, weights, self.columns))
         for part, weight, own in zip(*parts, strict=True):
             spread = part.new_zeros(len(part), len(self.pool))
             spread.scatter_add_(1, own, weight)

@@ -1,20 +1,18 @@
 import copy
+from functools import partialmethod
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from reference.data import random_sessions
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.params import SystemParams, TrainingParams
-from tronrec.training.loop import (
-    Trainer,
-    TrainingData,
-    best_epoch,
-    fit,
-    learning_rate,
-)
+from tronrec.training.history import best_epoch
+from tronrec.training.loop import Trainer, TrainingData, fit
+from tronrec.training.schedule import learning_rate
 
 cpu = torch.device("cpu")
 EMPTY = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
@@ -181,3 +179,18 @@ def test_a_single_session_cannot_be_trained_on():
     one = random_sessions(0, sessions=1, num_items=5, longest=4)
     with pytest.raises(UserError, match="2 are needed"):
         Trainer(make_params(), TrainingData(one, EMPTY, 5), cpu)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_compiled_encoder_is_the_same_model(monkeypatch):
+    """Traced, but not translated, which would take minutes."""
+    compiled = partialmethod(nn.Module.compile, backend="eager")
+    monkeypatch.setattr(nn.Module, "compile", compiled)
+    plain, fast = (
+        Trainer(make_params(epochs=1, compile=choice), make_data(), cpu)
+        for choice in (False, True)
+    )
+    for trainer in (plain, fast):
+        list(fit(trainer))
+    assert_same(fast, plain)
+    assert Trainer(make_params(epochs=1), make_data(), cpu).resume(fast.checkpoint())

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from reference.data import random_sessions
-from tronrec.batches import SessionBatches
+from tronrec.batches import Batch, SessionBatches
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import LossParams, ModelParams, SamplingParams
 from tronrec.sampling import Negatives, NegativeSampler
-from tronrec.training.step import backward
+from tronrec.training.step import Step
 
 NUM_ITEMS = 60
 
@@ -32,26 +32,27 @@ MODELS = {
 }
 
 
+def make_batch(seed: int) -> Batch:
+    packed = random_sessions(seed, sessions=20, num_items=NUM_ITEMS, longest=12)
+    batches = SessionBatches(packed, torch.device("cpu"))
+    generator = np.random.default_rng(seed)
+    return next(batches.epoch(batch_size=20, window=8, generator=generator))
+
+
 @pytest.mark.parametrize("top_k", [None, 1, 10])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("encoder", MODELS)
 def test_gradients_match_autograd(top_k, seed, encoder):
     torch.manual_seed(seed)
-    packed = random_sessions(seed, sessions=20, num_items=NUM_ITEMS, longest=12)
-    batch = next(
-        SessionBatches(packed, torch.device("cpu")).epoch(
-            batch_size=20, window=8, generator=np.random.default_rng(seed)
-        )
-    )
+    batch = make_batch(seed)
     model_params, loss_params = MODELS[encoder]
     params = ModelParams(hidden_size=16, dropout=0, window=8, **model_params)
     model, loss_function = Recommender(params, NUM_ITEMS), choose_loss(loss_params)
     model = model.double()
     negatives = SamplingParams(uniform=320, in_batch=17, top_k=top_k)
     sampler = Recorder(negatives, torch.float64)
-    found = backward(
-        model, batch, sampler, loss_function, torch.Generator().manual_seed(seed)
-    )
+    step = Step(model, sampler, loss_function)
+    found = step.backward(batch, torch.Generator().manual_seed(seed))
     ours = {name: p.grad for name, p in model.encoder.named_parameters()}
     model.zero_grad()
 
@@ -68,3 +69,22 @@ def test_gradients_match_autograd(top_k, seed, encoder):
     dense = torch.zeros_like(model.items)
     dense[found.items.items] = found.items.vectors
     torch.testing.assert_close(dense, model.items.grad)
+
+
+def test_bfloat16_changes_little():
+    """Products are rounded, in the encoder alone; gradients stay float32."""
+    batch, found = make_batch(0), {}
+    for precision in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        model = Recommender(ModelParams(hidden_size=64, dropout=0, window=8), NUM_ITEMS)
+        negatives = SamplingParams(uniform=320, in_batch=0, top_k=None)
+        sampler = NegativeSampler(negatives, torch.float32)
+        generator = torch.Generator().manual_seed(0)
+        step = Step(model, sampler, choose_loss(LossParams()), precision)
+        gradients = step.backward(batch, generator)
+        encoder = [p.grad.flatten() for p in model.encoder.parameters()]
+        found[precision] = torch.cat([gradients.items.vectors.flatten(), *encoder])
+    exact, rounded = found.values()
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    assert torch.cosine_similarity(exact, rounded, 0) > 0.999

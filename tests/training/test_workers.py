@@ -14,7 +14,7 @@ from tronrec.losses import sampled_softmax
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, SamplingParams
 from tronrec.sampling import NegativeSampler
-from tronrec.training.step import Gradients, backward
+from tronrec.training.step import Gradients, Step
 
 cpu = torch.device("cpu")
 NUM_ITEMS = 60
@@ -79,7 +79,7 @@ def test_gradients_of_the_parts_add_up(top_k, uniform, in_batch):
     def gradients(batch: Batch) -> dict[str, torch.Tensor]:
         model.zero_grad()
         generator = torch.Generator().manual_seed(5)
-        found = backward(model, batch, sampler, sampled_softmax, generator)
+        found = Step(model, sampler, sampled_softmax).backward(batch, generator)
         table = torch.zeros_like(model.items)
         table.index_add_(0, found.items.items, found.items.vectors)
         encoder = {k: v.grad for k, v in model.encoder.named_parameters()}

@@ -49,7 +49,8 @@ class Block(nn.Module):
         query, key, value = stacked.unbind(1)
         queries = mask.queries(query * query.shape[-1] ** -0.5)
         scores = queries @ mask.keys(key).transpose(2, 3)
-        shares = scores.masked_fill(mask.forbidden, -math.inf).softmax(-1)
+        scores = scores.masked_fill(mask.forbidden, -math.inf)
+        shares = scores.softmax(-1, dtype=rows.dtype)
         attended = dropout(shares, rate) @ mask.keys(value)
         out: Tensor = self.attention_out(mask.packed(attended))
         return out

@@ -8,7 +8,7 @@ does what an unbroken one does.
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,38 +18,24 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from tronrec.batches import Batch
 from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
-from tronrec.params import SystemParams, TrainingParams
+from tronrec.params import SystemParams
 from tronrec.precision import coarse_dtype
 from tronrec.sampling import NegativeSampler
+from tronrec.training.history import best_epoch, describe, history_table
 from tronrec.training.optimizers import choose_optimizers
+from tronrec.training.schedule import learning_rate
 from tronrec.training.session_parallel import choose_batches
-from tronrec.training.step import backward
+from tronrec.training.step import Step
 from tronrec.training.workers import Alone
 
 logger = logging.getLogger(__name__)
-
-CHOSEN_BY = "validation_mrr@20"
-"""The number by which the best epoch is chosen."""
-
-HISTORY = pl.Schema(
-    {
-        "epoch": pl.Int64(),
-        "step": pl.Int64(),
-        "seconds": pl.Float64(),
-        "evaluation_seconds": pl.Float64(),
-        "loss": pl.Float64(),
-        "learning_rate": pl.Float64(),
-        "validation_recall@20": pl.Float64(),
-        "validation_mrr@20": pl.Float64(),
-    }
-)
-"""The history of a training: seconds of training and of validation, per epoch."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +47,6 @@ class TrainingData:
     """Chooses the epoch; where it is empty, the last epoch is taken."""
     num_items: int
     """Items of the catalogue, all of which are candidates."""
-
-
-def learning_rate(params: TrainingParams, step: int, steps: int) -> float:
-    """Return the learning rate of `step`, the first being 1, of `steps` in all."""
-    if step <= params.warmup_steps:
-        return params.learning_rate * step / params.warmup_steps
-    if params.schedule == "constant":
-        return params.learning_rate
-    done = (step - params.warmup_steps) / max(1, steps - params.warmup_steps)
-    return params.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 class Trainer:
@@ -103,13 +79,19 @@ class Trainer:
         self.workers = workers or Alone()
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
-        self.loss = choose_loss(params.loss)
+        if params.training.compile:
+            self.model.encoder.compile(dynamic=True)
         self.rows, self.dense = choose_optimizers(
             params.training, self.model.items, self.model.encoder.parameters()
         )
         self.batches = choose_batches(params, data.fit, self.device)
-        self.sampler = NegativeSampler(
-            params.sampling, coarse_dtype(self.device), self.batches.items
+        self.step = Step(
+            self.model,
+            NegativeSampler(
+                params.sampling, coarse_dtype(self.device), self.batches.items
+            ),
+            choose_loss(params.loss),
+            getattr(torch, params.training.precision),
         )
         if 1 < self.workers.count > len(data.fit) // self._steps:
             raise UserError(
@@ -169,7 +151,7 @@ class Trainer:
         if self.best_epoch == self.epoch:
             weights = self.model.state_dict()
             self.best = {name: tensor.clone() for name, tensor in weights.items()}
-        logger.info(_describe(row))
+        logger.info(describe(row))
 
     @property
     def _steps(self) -> int:
@@ -195,23 +177,28 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=torch.float64)
         events = 0
         self.model.train()
-        encoder = list(self.model.encoder.parameters())
         disable = True if self.workers.rank else None
         with tqdm(batches, label, self._steps, unit=" steps", disable=disable) as bar:
             for number, batch in enumerate(bar, start=epoch * self._steps + 1):
                 rate = learning_rate(training, number, self._total)
-                self.dense.zero_grad()
-                gradients = backward(
-                    self.model, batch, self.sampler, self.loss, negatives
-                )
-                gradients = self.workers.combine(gradients, batch, encoder)
-                for group in self.dense.param_groups:
-                    group["lr"] = rate
-                self.dense.step()
-                self.rows.step(gradients.items, rate)
-                total += gradients.loss * batch.predictions
+                loss = self.update(batch, negatives, rate)
+                total += loss * batch.predictions
                 events += batch.predictions
         return float(total) / events
+
+    def update(
+        self, batch: Batch, generator: torch.Generator, learning_rate: float
+    ) -> Tensor:
+        """Learn from a batch; return its mean loss, on the device."""
+        self.dense.zero_grad()
+        gradients = self.step.backward(batch, generator)
+        encoder = list(self.model.encoder.parameters())
+        gradients = self.workers.combine(gradients, batch, encoder)
+        for group in self.dense.param_groups:
+            group["lr"] = learning_rate
+        self.dense.step()
+        self.rows.step(gradients.items, learning_rate)
+        return gradients.loss
 
     def _validate(self) -> dict[str, float | None]:
         """Return Recall@20 and MRR@20 of the validation sessions, if there are any."""
@@ -307,36 +294,14 @@ def _made_from(system: SystemParams) -> dict[str, Any]:
         for block, values in system.model_dump(mode="json").items()
         for name, value in values.items()
     }
-    del made_from["training.patience"]
+    for name in ("patience", "compile"):
+        del made_from[f"training.{name}"]
     if system.training.schedule == "constant":
         del made_from["training.epochs"]
     return made_from
-
-
-def history_table(history: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Return the history of a checkpoint, one row an epoch."""
-    return pl.DataFrame(history, HISTORY)
-
-
-def best_epoch(history: Sequence[dict[str, Any]]) -> int:
-    """Return the first of the best epochs on validation, or without it the last."""
-    scores = [row[CHOSEN_BY] for row in history]
-    if not scores or scores[-1] is None:
-        return len(scores)
-    return scores.index(max(scores)) + 1
 
 
 def _seed(seed: int, epoch: int, purpose: str) -> int:
     """Return a number that no other purpose, epoch or seed shares."""
     words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(2)
     return int(words.view(np.uint64)[0] >> np.uint64(1))
-
-
-def _describe(row: dict[str, Any]) -> str:
-    """Return the log line of an epoch."""
-    numbers = [
-        f"{name} {row[name]:.4f}"
-        for name in row
-        if name == "loss" or (name.endswith("@20") and row[name] is not None)
-    ]
-    return f"epoch {row['epoch']}: {', '.join(numbers)} ({row['seconds']:.0f} s)"

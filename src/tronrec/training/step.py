@@ -30,27 +30,38 @@ class Gradients:
     items: RowGradients
 
 
-def backward(
-    model: Recommender,
-    batch: Batch,
-    sampler: NegativeSampler,
-    loss_function: Loss,
-    generator: Generator,
-) -> Gradients:
-    """Run a batch forwards and backwards."""
-    items, targets = batch.clicks[batch.inputs], batch.clicks[batch.targets]
-    vectors = model.items.index_select(0, items).requires_grad_()
-    hidden = model.encode(vectors, batch.layout)
-    states = hidden.detach()
-    negatives = sampler.choose(states, model.items, batch, generator)
+@dataclass(frozen=True)
+class Step:
+    """What turns a batch into gradients."""
 
-    products = choose_products(model.items, targets, negatives.items, negatives.pool)
-    logits = products.logits(states).requires_grad_()
-    loss = loss_function(logits[:, 0], logits[:, 1:], negatives.hit)
-    (weights,) = torch.autograd.grad(loss, logits)
+    model: Recommender
+    sampler: NegativeSampler
+    loss: Loss
+    precision: torch.dtype = torch.float32
+    """Of the encoder's matrix products."""
 
-    of_states, terms = products.gradients(states, weights)
-    torch.autograd.backward(hidden, of_states)
-    assert vectors.grad is not None
-    terms += Terms.single(items, vectors.grad)
-    return Gradients(loss.detach(), sum_by_item(terms))
+    def backward(self, batch: Batch, generator: Generator) -> Gradients:
+        """Run a batch forwards and backwards; `generator` draws the negatives."""
+        table = self.model.items
+        items, targets = batch.clicks[batch.inputs], batch.clicks[batch.targets]
+        vectors = table.index_select(0, items).requires_grad_()
+        hidden = self._encode(vectors, batch)
+        states = hidden.detach()
+        negatives = self.sampler.choose(states, table, batch, generator)
+
+        products = choose_products(table, targets, negatives.items, negatives.pool)
+        logits = products.logits(states).requires_grad_()
+        loss = self.loss(logits[:, 0], logits[:, 1:], negatives.hit)
+        (weights,) = torch.autograd.grad(loss, logits)
+
+        of_states, terms = products.gradients(states, weights)
+        torch.autograd.backward(hidden, of_states)
+        assert vectors.grad is not None
+        terms += Terms.single(items, vectors.grad)
+        return Gradients(loss.detach(), sum_by_item(terms))
+
+    def _encode(self, vectors: Tensor, batch: Batch) -> Tensor:
+        """Return the hidden state of each event."""
+        low = self.precision == torch.bfloat16
+        with torch.autocast(vectors.device.type, self.precision, enabled=low):
+            return self.model.encode(vectors, batch.layout)

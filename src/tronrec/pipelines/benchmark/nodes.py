@@ -60,7 +60,7 @@ def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     from tronrec.evaluation.ranking import rank_targets
     from tronrec.models.recommender import Recommender
     from tronrec.precision import choose_device
-    from tronrec.training.loop import best_epoch, history_table
+    from tronrec.training.history import best_epoch, history_table
 
     target, runs = choose_device(device), {}
     ranks = {SESSION: np.repeat(np.arange(len(test)), np.diff(test.offsets) - 1)}

@@ -32,6 +32,7 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     """Yield the history and a checkpoint after every epoch, each saved as it comes."""
     from tronrec.precision import choose_device
     from tronrec.training import loop
+    from tronrec.training.history import history_table
 
     system = SystemParams(model=model, sampling=sampling, loss=loss, training=training)
     data = loop.TrainingData(fit, validation, items.height)
@@ -46,7 +47,7 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         states = loop.train(trainer, last_checkpoint)
         checkpoints = (state.checkpoint() for state in states)
     for checkpoint in checkpoints:
-        yield loop.history_table(checkpoint.facts["history"]), checkpoint
+        yield history_table(checkpoint.facts["history"]), checkpoint
 
 
 def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Checkpoint:
@@ -54,7 +55,7 @@ def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Chec
     import torch
 
     from tronrec.models.recommender import Recommender
-    from tronrec.training.loop import best_epoch
+    from tronrec.training.history import best_epoch
 
     system = SystemParams.model_validate(checkpoint.facts["parameters"])
     model = Recommender(system.model, items.height)
