@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from tronrec.batches import Batch
 from tronrec.params import Granularity, SamplingParams
+from tronrec.precision import CoarseProduct
 from tronrec.products import Pool
 from tronrec.rows import row_logits
 from tronrec.schemas import PADDING
@@ -86,7 +87,7 @@ def hardest(
     """
     events, candidates = scores.shape
     groups = candidates // GROUP
-    if groups * GROUP != candidates or groups < 2 * k:
+    if groups * GROUP != candidates or groups <= 2 * k:
         top = scores.topk(k, dim=1, sorted=False)
         return top.values, top.indices
     maxima = scores.view(events, GROUP, groups).amax(1)
@@ -144,8 +145,7 @@ class NegativeSampler:
             raise ValueError("no clicks to draw from by frequency")
         self.clicks = clicks
         self.params = params
-        self.score_dtype = score_dtype
-        self.room = torch.empty(0)
+        self.coarse = CoarseProduct(score_dtype)
 
     @torch.no_grad()
     def choose(
@@ -272,11 +272,11 @@ class NegativeSampler:
         own for each event, all of which are returned.
         """
         if self.params.uniform_granularity != "batchwise":
-            scores = row_logits(hidden, table, items).to(self.score_dtype)
+            scores = row_logits(hidden, table, items).to(self.coarse.dtype)
             hit = self._uniform_hits(items, batch)
             return scores.masked_fill_(hit, -torch.inf), items
         [shared] = items
-        scores = self._products(hidden, table.index_select(0, shared))
+        scores = self.coarse(hidden, table.index_select(0, shared))
         if self.params.exclude_session:
             scores.masked_fill_(self._uniform_hits(items, batch), -torch.inf)
         else:
@@ -284,21 +284,6 @@ class NegativeSampler:
         assert self.params.top_k is not None
         best, column = hardest(scores, min(self.params.top_k, len(shared)))
         return best, shared[column]
-
-    def _products(
-        self, hidden: Float[Tensor, "events size"], vectors: Float[Tensor, "items size"]
-    ) -> Float[Tensor, "events items"]:
-        """Return coarse scores, in memory that the next step uses again.
-
-        Tens of megabytes that come fresh from the system cost a CPU as much as a fifth
-        of the product.
-        """
-        left, right = hidden.to(self.score_dtype), vectors.to(self.score_dtype)
-        size = len(left) * len(right)
-        if self.room.numel() < size or self.room.device != left.device:
-            self.room = left.new_empty(size)
-        out = self.room[:size].view(len(left), len(right))
-        return torch.mm(left, right.T, out=out)
 
     def _in_batch(
         self,

@@ -13,11 +13,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.errors import UserError
+from tronrec.precision import CoarseProduct
 from tronrec.rows import pair_products
 from tronrec.schemas import PADDING
 
 GROUP = 16
 """Items whose maximum is looked at first."""
+GROUPS = 8
+"""Groups of which one maximum bounds the score of the last of the best."""
 BLOCK = 65_536
 """Items scored at once: memory is `BLOCK` coarse scores an event, at any |I|."""
 ACCUMULATION = 1e-4
@@ -48,6 +51,7 @@ class Catalogue:
         """
         self.table = table
         self.coarse = table.to(coarse)
+        self.product = CoarseProduct(coarse)
         self.norm: Tensor = table[PADDING + 1 :].norm(dim=1).max()
         if not self.norm.isfinite():
             raise UserError(
@@ -78,13 +82,12 @@ class Catalogue:
         best = hidden.new_full((len(hidden), depth), -torch.inf)
         events, items = [], []
         for start in range(PADDING + 1, len(self.table), BLOCK):
-            scores = rounded @ self._block(start).T
-            scores[:, len(self.table) - start :] = -torch.inf
+            scores = self.product(rounded, self._block(start))
+            scores[:, min(BLOCK, len(self.table) - start) :] = -torch.inf
             groups = scores.view(len(hidden), GROUP, -1)
             maxima = groups.amax(1)
-            width = min(depth, maxima.shape[1])
-            top = maxima.topk(width, dim=1).values.float()
-            best = torch.cat([best, top], 1).topk(depth, dim=1).values
+            best = torch.cat([best, _some_of_the_best(maxima, depth).float()], 1)
+            best = best.topk(depth, dim=1).values
             bound = self._reach(best[:, -1], margin)
             event, group = (maxima >= bound[:, None]).nonzero(as_tuple=True)
             member = groups[event, :, group] >= bound[event, None]
@@ -97,7 +100,7 @@ class Catalogue:
     def _block(self, start: int) -> Float[Tensor, "items size"]:
         """Return the coarse vectors from `start` on, filled up to full groups."""
         block = self.coarse[start : start + BLOCK]
-        fill = -len(block) % GROUP
+        fill = -len(block) % (GROUP * GROUPS)
         return torch.nn.functional.pad(block, (0, 0, 0, fill)) if fill else block
 
     def _margin(
@@ -130,3 +133,16 @@ class Catalogue:
         score = torch.where(last.isneginf(), lowest, score - self.unit * score.abs())
         reach: Tensor = score.clamp(min=lowest)
         return reach
+
+
+def _some_of_the_best(
+    maxima: Float[Tensor, "events groups"], depth: int
+) -> Float[Tensor, "events some"]:
+    """Return scores of which the least is no more than the `depth`-th best of all.
+
+    The best of many groups at once are quickly found, and few of them share one.
+    """
+    wide = maxima.view(len(maxima), GROUPS, -1)
+    if wide.shape[2] >= GROUPS * depth:
+        maxima = wide.amax(1)
+    return maxima.topk(min(depth, maxima.shape[1]), dim=1).values
