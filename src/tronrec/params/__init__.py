@@ -1,0 +1,47 @@
+"""Every number of a run, in frozen models that refuse what they do not know.
+
+The defaults are TRON XL-Negs of the paper (section 3); YAML and the command line state
+differences only. `conf/base/parameters.yml` shows where each block is set.
+"""
+
+from tronrec.params.data import (
+    FilteringParams,
+    IngestionParams,
+    SimulationParams,
+    SplittingParams,
+)
+from tronrec.params.dataset import DatasetParams, ParallelParams
+from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
+from tronrec.params.strict import Params
+from tronrec.params.system import (
+    Granularity,
+    LossParams,
+    ModelParams,
+    SamplingParams,
+    SystemParams,
+    TrainingParams,
+)
+from tronrec.params.tuning import Dimension, Scalar, Space, TuningParams
+
+__all__ = [
+    "Baseline",
+    "BenchmarkParams",
+    "DatasetParams",
+    "Dimension",
+    "EvaluationParams",
+    "FilteringParams",
+    "Granularity",
+    "IngestionParams",
+    "LossParams",
+    "ModelParams",
+    "ParallelParams",
+    "Params",
+    "SamplingParams",
+    "Scalar",
+    "SimulationParams",
+    "Space",
+    "SplittingParams",
+    "SystemParams",
+    "TrainingParams",
+    "TuningParams",
+]

@@ -1,0 +1,92 @@
+"""Parameters of the data: how clicks are read, kept, divided, and made up."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from tronrec.params.strict import Params
+
+
+class IngestionParams(Params):
+    """How raw files are read."""
+
+    on_bad_rows: Literal["fail", "quarantine"] = "fail"
+    """A line that holds no event stops the run, or is kept aside and counted."""
+    max_bad_rows: int = Field(1000, ge=0)
+    """Lines kept aside, at most; one more stops the run."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """Whether clicks of one session on one item at one moment stay, or all but one."""
+    clicks_at_once: int = Field(1 << 22, ge=1)
+    """Clicks held in memory at a time, at about 250 bytes each; changes no result."""
+
+
+class FilteringParams(Params):
+    """Which sessions and items are kept (paper, section 3)."""
+
+    min_session_length: int = Field(2, ge=2)
+    """Sessions with fewer clicks are dropped, before and after the items are."""
+    min_item_support: int = Field(5, ge=1)
+    """Items with fewer clicks are dropped."""
+
+
+class SplittingParams(Params):
+    """How sessions are divided over time into training, validation and test (UTC)."""
+
+    by: Literal["time", "files"] = "time"
+    """`files`: the publisher's test file is the test set; without one, by time."""
+    session_time: Literal["first_click", "last_click"] = "first_click"
+    """The moment of a session that decides where it belongs."""
+    test_days: float = Field(7, gt=0)
+    """Length of the test period, counted back from the newest session start."""
+    from_midnight: bool = False
+    """Count back from 00:00 of the newest day, not from the newest session start."""
+    trim: bool = False
+    """Cut a training session's clicks at the start of the test period."""
+    validation_days: float = Field(1, ge=0)
+    """The newest part of the training period, held out to choose the epoch; 0: none."""
+
+
+class SimulationParams(Params):
+    """A made-up shop and its visitors (`tronrec.data.simulate`)."""
+
+    sessions: int = Field(30_000, ge=2)
+    """Sessions, OTTO's in length: 16.8 clicks in the mean, so about 500,000 clicks."""
+    items: int = Field(5_000, ge=2)
+    """Size of the catalogue."""
+    categories: int = Field(50, ge=1)
+    """Groups of items; a visit stays within one."""
+    days: int = Field(28, ge=2)
+    """Length of the period in which sessions start."""
+    test_days: int = Field(7, ge=1)
+    """The last days of the period, which OTTO's test file covers."""
+    successors: int = Field(5, ge=1)
+    """Likely next items of every item: what a sequence model can learn."""
+    successor_share: float = Field(0.6, ge=0, le=1)
+    """Share of clicks that go on to a successor of the item before."""
+    repeat_share: float = Field(0.1, ge=0, le=1)
+    """Share of clicks that return to an earlier click; chance adds about as many."""
+    visit_share: float = Field(0.05, ge=0, le=1)
+    """Share of clicks that come hours later and turn to a newly drawn category."""
+    drift: float = Field(0.3, ge=0, le=1)
+    """Part of its category through which popularity moves from first to last day."""
+    seed: int = Field(0, ge=0)
+    """The same seed and parameters give the same clicks."""
+
+    @model_validator(mode="after")
+    def _parts_fit_into_the_whole(self) -> Self:
+        if self.categories > self.items:
+            raise ValueError(
+                f"categories ({self.categories}) exceed items ({self.items}); "
+                "lower categories"
+            )
+        if self.test_days >= self.days:
+            raise ValueError(
+                f"test_days ({self.test_days}) leave none of days ({self.days}) for "
+                "training; lower test_days"
+            )
+        if self.successor_share + self.repeat_share > 1:
+            raise ValueError(
+                f"successor_share ({self.successor_share}) and repeat_share "
+                f"({self.repeat_share}) exceed 1 together; lower one"
+            )
+        return self
