@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tronrec.errors import UserError
-from tronrec.params import BenchmarkParams, DatasetParams, SystemParams
+from tronrec.params import BenchmarkParams, DatasetParams, ModelParams, SystemParams
 from tronrec.systems import DATASETS, merge, resolve_parameters
 
 XL = {"systems": {"tron_xl": None}}
@@ -253,3 +254,27 @@ def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
         "yoochoose.training.seed",
         "otto.model.layers",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        (
+            {"temperature": 0.07, "item_bias": True},
+            "temperature (0.07) leaves no room for item_bias; set either to null",
+        ),
+        (
+            {"readout": "both", "encoder": "gru"},
+            "readout (both) is for a transformer, not a gru; set it to state",
+        ),
+        (
+            {"item_dropout": 0.2},
+            "item_dropout (0.2) has nothing to act on with readout state; set it to 0",
+        ),
+    ],
+)
+def test_contradictory_readouts_are_refused(
+    model: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(problem)):
+        ModelParams.model_validate(model)

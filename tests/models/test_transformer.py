@@ -15,10 +15,16 @@ from tronrec.params import ModelParams
 PARAMS = ModelParams(hidden_size=12, feed_forward=20, heads=2, window=9, dropout=0.5)
 
 
-@pytest.fixture(scope="module")
-def model() -> Recommender:
+CORE = {"readout": "items", "item_dropout": 0.3, "temperature": 0.07}
+
+
+@pytest.fixture(
+    scope="module", params=[{}, {"temperature": 0.5}, CORE, CORE | {"readout": "both"}]
+)
+def model(request) -> Recommender:
     torch.manual_seed(0)
-    model = Recommender(PARAMS, 40)
+    params = ModelParams.model_validate(PARAMS.model_dump() | request.param)
+    model = Recommender(params, 40)
     for parameter in model.parameters():  # norms and biases are not 1 and 0 any more
         parameter.data += 0.2 * torch.randn_like(parameter)
     return model.eval()

@@ -35,4 +35,22 @@ def hidden_states(model: Recommender, items: Tensor) -> Tensor:
         normed = norm(rows, block.feed_forward_norm)
         wide = (normed @ block.widen.weight.T + block.widen.bias).clamp(min=0)
         rows = rows + wide @ block.narrow.weight.T + block.narrow.bias
-    return norm(rows, encoder.norm)
+    states = norm(rows, encoder.norm)
+    if encoder.readout is not None:
+        means = mean_of_items(encoder.readout, states, model.items[items])
+        out = encoder.readout.output
+        states = means if out is None else means + 0.1 * out(states)
+    if model.params.temperature is not None:
+        states = states / states.norm(dim=1, keepdim=True) / model.params.temperature
+    return states
+
+
+def mean_of_items(readout, states: Tensor, vectors: Tensor) -> Tensor:
+    """Return the attention-weighted mean of the vectors up to each click."""
+    query = states @ readout.query.weight.T + readout.query.bias
+    key = states @ readout.key.weight.T + readout.key.bias
+    means = torch.zeros_like(vectors)
+    for now in range(len(states)):
+        scores = key[: now + 1] @ query[now] / math.sqrt(states.shape[1])
+        means[now] = scores.softmax(0) @ vectors[: now + 1]
+    return means

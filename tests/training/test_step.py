@@ -25,6 +25,10 @@ class Recorder(NegativeSampler):
 
 MODELS = {
     "transformer": ({"feed_forward": 24}, LossParams()),
+    "core": (
+        {"feed_forward": 24, "readout": "both", "temperature": 0.3},
+        LossParams(),
+    ),
     "gru": (
         {"encoder": "gru", "layers": 1, "item_bias": True},
         LossParams(name="bpr_max", penalty=0.5, elu=0.5),

@@ -48,6 +48,25 @@ class BlockMask:
         causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
         self.forbidden: Bool[Tensor, "blocks 1 block keys"] = ~(same & causal)[:, None]
 
+    def shares(
+        self,
+        query: Float[Tensor, "events heads size"],
+        key: Float[Tensor, "events heads size"],
+    ) -> Float[Tensor, "blocks heads block keys"]:
+        """Return how each row's attention is shared out among the rows it may see."""
+        scores = self.queries(query * query.shape[-1] ** -0.5) @ self.keys(key).mT
+        scores = scores.masked_fill(self.forbidden, -torch.inf)
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        return scores.softmax(-1, dtype=precise)
+
+    def mix(
+        self,
+        shares: Float[Tensor, "blocks heads block keys"],
+        value: Float[Tensor, "events heads size"],
+    ) -> Float[Tensor, "events heads*size"]:
+        """Return the sum of the values that each row sees, weighted by its shares."""
+        return self.packed(shares @ self.keys(value))
+
     def queries(
         self, rows: Float[Tensor, "events heads size"]
     ) -> Float[Tensor, "blocks heads block size"]:

@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.models.encoder import choose_encoder
@@ -39,6 +40,8 @@ class Recommender(nn.Module):
         nn.init.normal_(table, std=INITIAL_STD)
         table[:, params.hidden_size :] = 0
         table[PADDING] = 0
+        if params.temperature is not None:
+            table = normalize(table)
         self.items = nn.Parameter(table, requires_grad=False)
 
     @property
@@ -61,9 +64,22 @@ class Recommender(nn.Module):
         so whatever multiplies hidden states and rows knows of no bias.
         """
         hidden: Tensor = self.encoder(rows[:, : self.params.hidden_size], layout)
+        if self.params.temperature is not None:
+            hidden = normalize(hidden) / self.params.temperature
         if self.params.item_bias:
             hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
         return hidden
+
+    @torch.no_grad()
+    def settle(self, rows: Int[Tensor, "rows"]) -> None:
+        """Bring rows of the item table that were updated to the length they must have.
+
+        Where scores are cosines, all items have length 1, so that a product of a hidden
+        state and an item is their score here as elsewhere.
+        """
+        if self.params.temperature is not None:
+            settled = normalize(self.items.index_select(0, rows))
+            self.items.index_copy_(0, rows, settled)
 
     def export(
         self,

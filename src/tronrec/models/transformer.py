@@ -14,6 +14,9 @@ from tronrec.models.dropout import dropout
 from tronrec.models.layout import BlockMask, Layout
 from tronrec.params import ModelParams
 
+SHARE = 0.1
+"""Of the transformer's output beside the mean of items of length 1, to begin with."""
+
 
 class Block(nn.Module):
     """Self-attention and feed-forward, each after a norm and inside a residual."""
@@ -47,13 +50,40 @@ class Block(nn.Module):
         """Attend to the earlier rows of the same session."""
         stacked = self.query_key_value(rows).unflatten(1, (3, self.heads, -1))
         query, key, value = stacked.unbind(1)
-        queries = mask.queries(query * query.shape[-1] ** -0.5)
-        scores = queries @ mask.keys(key).transpose(2, 3)
-        scores = scores.masked_fill(mask.forbidden, -math.inf)
-        shares = scores.softmax(-1, dtype=rows.dtype)
-        attended = dropout(shares, rate) @ mask.keys(value)
-        out: Tensor = self.attention_out(mask.packed(attended))
+        shares = dropout(mask.shares(query, key), rate)
+        out: Tensor = self.attention_out(mask.mix(shares, value))
         return out
+
+
+class ItemReadout(nn.Module):
+    """A mean of the item vectors up to each row, weighted by attention.
+
+    The hidden state then lies among the items that it is compared with (CORE, Hou et
+    al., 2022, section 3.2; weights here depend on no later click). With readout `both`
+    the transformer's output, which can point elsewhere, is added.
+    """
+
+    def __init__(self, params: ModelParams) -> None:
+        super().__init__()
+        self.dropout = params.item_dropout
+        self.query = nn.Linear(params.hidden_size, params.hidden_size)
+        self.key = nn.Linear(params.hidden_size, params.hidden_size)
+        self.output = None
+        if params.readout == "both":
+            self.output = nn.Linear(params.hidden_size, params.hidden_size)
+
+    def forward(
+        self,
+        states: Float[Tensor, "events size"],
+        vectors: Float[Tensor, "events size"],
+        mask: BlockMask,
+    ) -> Float[Tensor, "events size"]:
+        """Return the mean of each row, and with `both` the sum."""
+        rate = self.dropout if self.training else 0.0
+        query, key, value = self.query(states), self.key(states), dropout(vectors, rate)
+        shares = mask.shares(query[:, None], key[:, None])
+        mean = mask.mix(shares, value[:, None])
+        return mean if self.output is None else mean + SHARE * self.output(states)
 
 
 class Transformer(nn.Module):
@@ -67,6 +97,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
         self.norm = nn.LayerNorm(params.hidden_size)
         self.reset_parameters()
+        self.readout = None if params.readout == "state" else ItemReadout(params)
 
     def reset_parameters(self) -> None:
         """Draw the initial weights."""
@@ -85,5 +116,8 @@ class Transformer(nn.Module):
         mask = BlockMask(layout)
         for block in self.blocks:
             rows = block(rows, mask)
-        hidden: Tensor = self.norm(rows)
+        states: Tensor = self.norm(rows)
+        if self.readout is None:
+            return states
+        hidden: Tensor = self.readout(states, vectors, mask)
         return hidden

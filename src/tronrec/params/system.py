@@ -26,6 +26,14 @@ class ModelParams(Params):
     """Clicks of a session that the encoder sees: the last ones."""
     item_bias: bool = False
     """Whether an item's score has a learned part that depends on nothing else."""
+    temperature: float | None = Field(None, gt=0)
+    """Scores are cosines of hidden state and item, divided by this; null: plain
+    products."""
+    readout: Literal["state", "items", "both"] = "state"
+    """What the hidden state is: the transformer's output, a mean of the session's item
+    vectors that it weights (CORE), or the sum of the two."""
+    item_dropout: float = Field(0, ge=0, lt=1)
+    """The same as `dropout`, for the item vectors of that mean."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
@@ -33,6 +41,25 @@ class ModelParams(Params):
             raise ValueError(
                 f"heads ({self.heads}) does not divide hidden_size "
                 f"({self.hidden_size}); choose a divisor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _readout_fits(self) -> Self:
+        if self.temperature is not None and self.item_bias:
+            raise ValueError(
+                f"temperature ({self.temperature:g}) leaves no room for item_bias; set "
+                "either to null or false"
+            )
+        if self.readout != "state" and self.encoder != "transformer":
+            raise ValueError(
+                f"readout ({self.readout}) is for a transformer, not a {self.encoder}; set it "
+                "to state"
+            )
+        if self.item_dropout and self.readout == "state":
+            raise ValueError(
+                f"item_dropout ({self.item_dropout:g}) has nothing to act on with "
+                "readout state; set it to 0"
             )
         return self
 

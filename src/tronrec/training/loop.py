@@ -198,6 +198,7 @@ class Trainer:
             group["lr"] = learning_rate
         self.dense.step()
         self.rows.step(gradients.items, learning_rate)
+        self.model.settle(gradients.items.items)
         return gradients.loss
 
     def _validate(self) -> dict[str, float | None]:
