@@ -53,8 +53,8 @@ class ModelParams(Params):
             )
         if self.readout != "state" and self.encoder != "transformer":
             raise ValueError(
-                f"readout ({self.readout}) is for a transformer, not a {self.encoder}; set it "
-                "to state"
+                f"readout ({self.readout}) is for a transformer, not a "
+                f"{self.encoder}; set it to state"
             )
         if self.item_dropout and self.readout == "state":
             raise ValueError(
