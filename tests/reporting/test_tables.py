@@ -59,7 +59,7 @@ def test_markdown_table() -> None:
 def test_paper_knows_every_system_on_every_data_set() -> None:
     assert TABLE_1.keys() == TABLE_2.keys()
     for results in TABLE_2.values():
-        assert results.keys() == LABELS.keys()
+        assert results.keys() == LABELS.keys() - {"tron_plus"}
 
 
 def test_statistics_have_the_papers_rows_where_it_knows_the_data_set() -> None:

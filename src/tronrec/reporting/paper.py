@@ -11,8 +11,9 @@ LABELS = {
     "sasrec_ssm": "SASRec SSM",
     "tron_l": "TRON L-Negs",
     "tron_xl": "TRON XL-Negs",
+    "tron_plus": "TRON+",
 }
-"""The systems as the paper writes them."""
+"""The systems as the paper writes them, and ours beyond it."""
 
 
 class Counts(NamedTuple):
