@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tronrec.data.formats import TYPE
+from tronrec.data.events import TYPE
 from tronrec.data.raw import Columns, Format, RawFile, RawLog
 from tronrec.data.sift import BadLine, read_file
 from tronrec.errors import UserError

@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 
 from reference.clicks import Click, Log, logs, rows
 from reference.raw import read_file, write_lines
-from tronrec.data.formats import TYPE
+from tronrec.data.events import TYPE
 from tronrec.data.ingest import (
     BUCKET,
     EVENTS,

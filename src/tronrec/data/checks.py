@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tronrec.data.clicks import read_sessions
-from tronrec.data.formats import EARLIEST, LATEST
+from tronrec.data.events import EARLIEST, LATEST
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.schemas import CLICKS, COUNT, INDEX, ITEM, ITEMS, SESSION, TIME

@@ -7,15 +7,15 @@ from functools import partial
 import polars as pl
 
 from tronrec.data.blocks import count_lines
-from tronrec.data.formats import (
+from tronrec.data.events import (
     CLICK,
     EVENT_TYPES,
     OTHER,
     TYPE,
     RefusedError,
     only_clicks,
-    parse_iso,
 )
+from tronrec.data.formats import parse_iso
 from tronrec.data.raw import Columns
 from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 

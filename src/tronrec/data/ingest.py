@@ -12,7 +12,7 @@ import polars as pl
 
 from tronrec.data.blocks import BLOCK_BYTES
 from tronrec.data.clicks import scan_frames
-from tronrec.data.formats import EVENT_TYPES, TYPE
+from tronrec.data.events import EVENT_TYPES, TYPE
 from tronrec.data.raw import RawLog
 from tronrec.data.sift import BadLine, expected_form, read_file
 from tronrec.errors import UserError

@@ -14,13 +14,8 @@ from pyarrow import parquet
 
 from tronrec.data.blocks import BLOCK_BYTES, Block, count_lines, read_blocks
 from tronrec.data.columns import csv_parser, name_columns, parse_jsonl
-from tronrec.data.formats import (
-    EXPECTED,
-    PARSERS,
-    REQUIREMENTS,
-    RefusedError,
-    check_events,
-)
+from tronrec.data.events import REQUIREMENTS, RefusedError, check_events
+from tronrec.data.formats import EXPECTED, PARSERS
 from tronrec.data.raw import RawFile, RawLog
 from tronrec.errors import UserError
 

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tronrec.data.clicks import SessionBlock, scan_frames
-from tronrec.data.formats import CLICK, TYPE
+from tronrec.data.events import CLICK, TYPE
 from tronrec.data.ingest import BUCKET, BUCKETS
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
