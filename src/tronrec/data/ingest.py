@@ -48,7 +48,7 @@ def scan_events(
             may be, or a file has no events.
     """
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         waiting: list[pl.DataFrame] = []
         for part in _read_log(log, params, block_bytes):
             waiting.append(part)
@@ -62,8 +62,11 @@ def scan_events(
 
 
 def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Return file, number, reason and text of each bad line."""
-    return events.filter(pl.col(BAD_LINE).is_not_null()).select(
+    """Return file, number, reason and text of each bad line; they have no type."""
+    without_type = events.select(pl.col(TYPE).null_count())
+    if not without_type.collect(engine="streaming").item():
+        return pl.LazyFrame(schema=BAD_LINES)  # text is slow to look through
+    return events.filter(pl.col(TYPE).is_null()).select(
         pl.col(BAD_LINE).struct.unnest()
     )
 
