@@ -81,10 +81,17 @@ def keep_sessions(
         rule: What holds for the sessions of a block.
         judged: The columns that the rule reads, beside the session.
     """
+    return map_sessions(clicks, lambda block: block.keep(rule(block)), *judged)
+
+
+def map_sessions(
+    clicks: pl.LazyFrame, keep: Callable[[SessionBlock], pl.DataFrame], *judged: str
+) -> pl.LazyFrame:
+    """Return what `keep` keeps of each block, read when it is asked for."""
 
     def frames(columns: list[str]) -> Iterator[pl.DataFrame]:
         read = clicks.select(*dict.fromkeys((SESSION, *judged, *columns)))
-        return (block.keep(rule(block)) for block in read_sessions(read))
+        return (keep(block) for block in read_sessions(read))
 
     return scan_frames(frames, clicks.collect_schema())
 

@@ -18,6 +18,7 @@ from tronrec.data.clicks import (
     keep,
     keep_long,
     keep_sessions,
+    map_sessions,
     read_sessions,
 )
 from tronrec.errors import UserError
@@ -131,10 +132,15 @@ def _span_of_starts(clicks: pl.LazyFrame) -> tuple[datetime, datetime]:
 
 def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Parts:
     """Return the clicks before and after the border; after it, of items from before."""
-    early = keep_sessions(clicks, lambda block: ~border.is_later(block), border.judged)
-    if border.trim_at is not None:
-        early = early.filter(pl.col(TIME) < border.trim_at)
-    early = keep_long(early, shortest)
+
+    def keep_early(block: SessionBlock) -> pl.DataFrame:
+        before = block.keep(~border.is_later(block))
+        if border.trim_at is not None:
+            before = before.filter(pl.col(TIME) < border.trim_at)
+        rest = SessionBlock.of(before)
+        return rest.keep(rest.lengths >= shortest)
+
+    early = map_sessions(clicks, keep_early, border.judged, TIME)
     items = count_by_item(early)
     if items.is_empty():
         raise UserError(
