@@ -33,9 +33,9 @@ def contents(shop: Shop) -> dict[str, bytes]:
 
 def test_kills_at_random_moments_change_no_byte(open_shop) -> None:
     """Each run is killed twice, the second time as it resumes, and then resumed."""
-    unbroken, killed = open_shop(), open_shop()
-    raw = unbroken.data.parent / "raw"
-    unbroken.run("--pipeline=simulate_otto", f"--params=raw_root={raw},{SIZE}")
+    source, unbroken, killed = open_shop(), open_shop(), open_shop()
+    raw = source.data / "01_raw"
+    source.run("--pipeline=simulate_otto", f"--params={SIZE}")
     command = [*prepare(raw), "--only-missing-outputs"]
     started = time.monotonic()
     printed = unbroken.run(*command)
@@ -79,10 +79,9 @@ def test_a_clicks_table_from_elsewhere_needs_no_raw_files(
     resume = ["--pipeline=prepare_otto", "--from-inputs=otto.clicks"]
     other.run(*resume)
     assert "05_model_input/otto/fit_sessions.safetensors" in other.files()
-    pl.read_parquet(shop.data / clicks).head(9).write_parquet(shop.data / clicks)
     report = shop.data / "08_reporting/otto/ingestion_report.json"
     report.write_text(json.dumps({"clicks": 10}))
-    assert "The clicks table has " in shop.fail(*resume)
+    assert "by ingestion_report the raw files became 10" in shop.fail(*resume)
 
 
 def open_raw(shop: Shop, otto: Shop) -> Path:
