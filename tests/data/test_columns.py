@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tronrec.data.formats import TYPE
+from tronrec.data.events import TYPE
 from tronrec.data.raw import Columns, Format, RawFile, RawLog
 from tronrec.data.sift import BadLine, read_file
 from tronrec.errors import UserError
@@ -130,3 +130,11 @@ def test_a_file_of_another_kind_is_an_error(tmp_path: Path) -> None:
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"log:1: a column is there twice among"):
         read(tmp_path / "log", "csv", Columns(**NAMES), b"visit,sku,at,sku\n1,2,3,4\n")
+
+
+def test_a_header_that_is_no_header_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"log:1: the header cannot be read"):
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"visit,\rsku,at\n1,2,3\n")
+    with pytest.raises(UserError) as caught:
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"x" * 10_000)
+    assert len(str(caught.value)) < 500

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from reference.clicks import Click, Log, logs, rows
+from reference.damage import damaged_files
 from reference.raw import read_file, write_lines
-from tronrec.data.formats import TYPE
+from tronrec.data.events import TYPE
 from tronrec.data.ingest import (
     BUCKET,
     EVENTS,
@@ -183,25 +184,8 @@ def test_times_do_not_depend_on_the_time_zone_of_the_machine(
         time.tzset()
 
 
-@st.composite
-def damaged_files(draw: st.DrawFn) -> tuple[Format, bytes]:
-    """A good file in which a few runs of bytes are cut, doubled, moved or replaced."""
-    format = draw(formats)
-    data = encode(format, draw(logs(max_clicks=6)))
-    parts = st.integers(0, len(data))
-    for _ in range(draw(st.integers(1, 3))):
-        begin, end, place = draw(parts), draw(st.integers(0, 12)), draw(parts)
-        piece = draw(
-            st.sampled_from([b"", data[begin : begin + end]])
-            | st.text('0123456789-+.e,;:"{}[] \n\rntZ', max_size=3).map(str.encode)
-            | st.binary(max_size=2)
-        )
-        data = data[:place] + piece + data[place + draw(st.integers(0, 3)) :]
-    return format, data
-
-
 @settings(deadline=None, max_examples=400)
-@given(file=damaged_files(), block_bytes=st.sampled_from([1, 100, 10_000]))
+@given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_is_read_exactly_or_refused(
     file: tuple[Format, bytes], block_bytes: int
 ) -> None:
@@ -218,7 +202,7 @@ def test_a_damaged_file_is_read_exactly_or_refused(
 
 
 @settings(deadline=None, max_examples=200)
-@given(file=damaged_files(), block_bytes=st.sampled_from([1, 100, 10_000]))
+@given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_loses_its_bad_lines_only(
     file: tuple[Format, bytes], block_bytes: int
 ) -> None:

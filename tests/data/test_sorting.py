@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, table
-from tronrec.data.formats import CLICK, EVENT_TYPES, TYPE
+from tronrec.data.events import CLICK, EVENT_TYPES, TYPE
 from tronrec.data.ingest import BUCKET, BUCKETS
 from tronrec.data.sorting import count_faults, group_sessions, sort_clicks
 from tronrec.errors import UserError

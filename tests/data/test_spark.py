@@ -71,6 +71,27 @@ def rows_of(clicks: Any) -> pl.DataFrame:
     return pl.DataFrame(ordered.toArrow()).cast(CLICKS)
 
 
+@pytest.mark.parametrize("log", [LOG, TIED], ids=["simulated", "tied"])
+@pytest.mark.parametrize(("shortest", "support"), [(2, 1), (3, 7), (4, 30)])
+def test_filtering_is_that_of_polars(
+    spark: Any, log: Log, shortest: int, support: int, tmp_path: Path
+) -> None:
+    from tronrec.data import spark as engine
+
+    params = FilteringParams(min_session_length=shortest, min_item_support=support)
+    raw = as_spark(spark, table(log), tmp_path / "clicks.parquet")
+    try:
+        ours, our_drops = filtering.filter_clicks(table(log), params)
+    except UserError:
+        with pytest.raises(UserError, match="No session is left"):
+            engine.filter_clicks(raw, params)
+        return
+    theirs, their_drops = engine.filter_clicks(raw, params)
+    assert their_drops == our_drops
+    assert_frame_equal(rows_of(theirs), ours.collect())
+    assert_frame_equal(engine.index_items(theirs), encoding.index_items(ours))
+
+
 @pytest.mark.parametrize(
     ("log", "params"),
     [

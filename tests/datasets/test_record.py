@@ -19,3 +19,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         dataset.save({"share": float("nan")})
     assert dataset.load()["clicks"] == 5
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_may_be_missing_is_empty_and_still_to_be_made(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "record.json")
+    dataset = RecordDataset(filepath=path, missing_ok=True)
+    assert dataset.load() == {}
+    assert not dataset.exists()
+    with pytest.raises(DatasetError):
+        RecordDataset(filepath=path).load()

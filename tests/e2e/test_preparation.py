@@ -18,6 +18,9 @@ from .conftest import Shop
 KILLS = int(os.environ.get("TRONREC_KILLS", "2"))
 """More take longer: set the variable to 20 for the full test."""
 
+SIZE = "otto.simulation.sessions=20000,otto.simulation.items=2000"
+"""So many clicks that most kills hit a file that is being written."""
+
 
 def prepare(raw: Path, *params: str, dataset: str = "otto") -> list[str]:
     listed = ",".join((f"raw_root={raw}", *params))
@@ -28,24 +31,28 @@ def contents(shop: Shop) -> dict[str, bytes]:
     return {name: (shop.data / name).read_bytes() for name in shop.files()}
 
 
-def test_kills_at_random_moments_change_no_byte(otto: Shop, open_shop) -> None:
-    unbroken, killed = open_shop(), open_shop()
-    command = [*prepare(otto.data / "01_raw"), "--only-missing-outputs"]
+def test_kills_at_random_moments_change_no_byte(open_shop) -> None:
+    """Each run is killed twice, the second time as it resumes, and then resumed."""
+    source, unbroken, killed = open_shop(), open_shop(), open_shop()
+    raw = source.data / "01_raw"
+    source.run("--pipeline=simulate_otto", f"--params={SIZE}")
+    command = [*prepare(raw), "--only-missing-outputs"]
     started = time.monotonic()
-    unbroken.run(*command)
+    printed = unbroken.run(*command)
     whole = time.monotonic() - started
-    for _ in range(KILLS):
-        process = killed.start(*command)
-        time.sleep(random.uniform(0.3, 1) * whole)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        finished = [name for name in killed.files() if "/." not in name]
-        if len(finished) == len(unbroken.files()):
-            killed.clear()
-    killed.run(*command)
-    ours, theirs = contents(killed), contents(unbroken)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    (busy,) = re.findall(r"completed successfully in ([0-9.]+) sec", printed)
+    theirs = contents(unbroken)
+    for _ in range(KILLS // 2):
+        for _ in range(2):
+            process = killed.start(*command)
+            time.sleep(whole - random.uniform(0, 1.2) * float(busy))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        killed.run(*command)
+        ours = contents(killed)
+        assert ours.keys() == theirs.keys()
+        assert [name for name in ours if ours[name] != theirs[name]] == []
+        killed.clear()
 
 
 def test_outputs_of_other_parameters_are_named(otto: Shop, open_shop) -> None:
@@ -59,6 +66,22 @@ def test_outputs_of_other_parameters_are_named(otto: Shop, open_shop) -> None:
         printed,
     )
     assert "otto.filtered_clicks" not in printed.split("have made")[1]
+
+
+def test_a_clicks_table_from_elsewhere_needs_no_raw_files(
+    otto: Shop, open_shop
+) -> None:
+    shop, other = open_shop(), open_shop()
+    shop.run(*prepare(otto.data / "01_raw"), "--to-outputs=otto.clicks")
+    clicks = "02_intermediate/otto/clicks.parquet"
+    (other.data / clicks).parent.mkdir(parents=True)
+    (other.data / clicks).write_bytes((shop.data / clicks).read_bytes())
+    resume = ["--pipeline=prepare_otto", "--from-inputs=otto.clicks"]
+    other.run(*resume)
+    assert "05_model_input/otto/fit_sessions.safetensors" in other.files()
+    report = shop.data / "08_reporting/otto/ingestion_report.json"
+    report.write_text(json.dumps({"clicks": 10}))
+    assert "by ingestion_report the raw files became 10" in shop.fail(*resume)
 
 
 def open_raw(shop: Shop, otto: Shop) -> Path:

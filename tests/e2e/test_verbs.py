@@ -31,6 +31,12 @@ def test_train_goes_from_raw_files_to_the_report(trained):
     assert 0 < metrics["metrics"]["recall@20"] <= 1
     assert metrics["baselines"].keys() >= {"most_popular", "last_item", "item_knn"}
     assert all((reports / name).stat().st_size for name in REPORTS)
+    read = json.loads((reports / "ingestion_report.json").read_text())
+    summary = (reports / "summary.md").read_text()
+    assert (
+        f"| events in the training files |  | {read['train']['events']:,} |" in summary
+    )
+    assert f"| clicks |  | {read['clicks']:,} |" in summary
     history = pl.read_parquet(shop.data / "06_models" / dataset / "history.parquet")
     assert history["epoch"].to_list() == [1, 2]
     assert history["validation_mrr@20"].null_count() == 0

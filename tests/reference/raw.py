@@ -1,5 +1,6 @@
 """Raw lines read one by one by the standard library, and good lines to read."""
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +44,18 @@ def write_lines(format: Format, log: Log) -> list[str]:
                 )
                 for s, i, t, _ in log
             ]
+        case "csv":
+            lines = [f"{s},{i},{iso(t)}" for s, i, t, _ in log]
+            return ["session_id,item_id,timestamp", *lines]
+        case "jsonl":
+            return [
+                json.dumps({"session_id": s, "item_id": i, "timestamp": iso(t)})
+                for s, i, t, _ in log
+            ]
+
+
+def iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def midnight(time: datetime) -> datetime:
@@ -56,7 +69,13 @@ def read_file(format: Format, data: bytes) -> list[Event]:
         header, *lines = lines
         if header.strip().lower().replace("_", "") != HEADER.replace("_", ""):
             raise ValueError(header)
+    if format == "csv":
+        return check(read_csv(data.decode("utf-8-sig", "replace")))
     events = [event for line in lines for event in read_line(format, line)]
+    return check(events)
+
+
+def check(events: list[Event]) -> list[Event]:
     for session, item, time, type_ in events:
         good_type = type_ in {"clicks", "carts", "orders"}
         if min(session, item) < 0 or not 1990 <= time.year < 2100 or not good_type:
@@ -64,6 +83,26 @@ def read_file(format: Format, data: bytes) -> list[Event]:
     if not events:
         raise ValueError("no events")
     return events
+
+
+def read_csv(text: str) -> list[Event]:
+    if not text.endswith("\n"):
+        raise ValueError("the last line is torn")
+    header, *lines = text.removesuffix("\n").split("\n")
+    names = next(csv.reader([header.strip("\r")]))
+    events = []
+    for line in lines:
+        (fields,) = csv.reader([line.removesuffix("\r")], strict=True)
+        event = dict(zip(names, fields, strict=True))
+        time = read_iso(event["timestamp"])
+        events.append((int(event["session_id"]), int(event["item_id"]), time, "clicks"))
+    return events
+
+
+def read_iso(text: str) -> datetime:
+    text, _, decimals = text.replace(" ", "T", 1).removesuffix("Z").partition(".")
+    time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return time + int(f"{decimals}000"[:3]) * MILLISECOND
 
 
 def read_line(format: Format, line: str) -> list[Event]:
@@ -79,10 +118,12 @@ def read_line(format: Format, line: str) -> list[Event]:
             session, text, item, category = line.removesuffix("\r").split(",")
             if not text.endswith("Z") or not category:
                 raise ValueError(line)
-            text, _, decimals = text.removesuffix("Z").partition(".")
-            time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-            time += int(f"{decimals}000"[:3]) * MILLISECOND
-            return [(int(session), int(item), time, "clicks")]
+            return [(int(session), int(item), read_iso(text), "clicks")]
+        case "jsonl":
+            record = json.loads(line, object_pairs_hook=first_of_each)
+            time = read_iso(record["timestamp"])
+            numbers = whole(record["session_id"]), whole(record["item_id"])
+            return [(*numbers, time, "clicks")]
         case "otto":
             record = json.loads(line, object_pairs_hook=first_of_each)
             return [

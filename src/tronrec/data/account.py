@@ -7,6 +7,7 @@ the table that it wrote, so that a lost or doubled row does not go unnoticed.
 from collections.abc import Mapping
 from typing import Any
 
+from tronrec.errors import UserError
 from tronrec.params import IngestionParams
 
 Counts = Mapping[str, int]
@@ -39,17 +40,25 @@ def account_for_events(
 
 
 def account_for_clicks(
-    drops: Mapping[str, Counts], kept: Mapping[str, int]
+    ingestion: Mapping[str, Any], drops: Mapping[str, Counts], kept: Counts
 ) -> dict[str, Any]:
     """Return what became of the clicks table, stage by stage.
 
     Args:
+        ingestion: What `account_for_events` returned; empty for a table from elsewhere.
         drops: Stage -> clicks dropped by reason: filtering, splitting and validation.
         kept: Table -> its number of clicks, counted in the table itself.
 
     Raises:
+        UserError: The clicks table is not the one that the raw files became.
         RuntimeError: The numbers do not add up: a fault of this program.
     """
+    if ingestion and ingestion["clicks"] != kept["clicks"]:
+        raise UserError(
+            f"The clicks table has {kept['clicks']:,} clicks, and by ingestion_report "
+            f"the raw files became {ingestion['clicks']:,}; prepare the data set again "
+            "from its raw files, or delete the report of a table from elsewhere"
+        )
     flow = {
         "filtering": ("clicks", ("filtered",)),
         "splitting": ("filtered", ("train", "test")),

@@ -18,7 +18,7 @@ from tronrec.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 LONGEST_LINE = 1 << 26
 """Bytes without a line end after which a file is not a log of lines."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tronrec.data.clicks import read_sessions
-from tronrec.data.formats import EARLIEST, LATEST
+from tronrec.data.events import EARLIEST, LATEST
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.schemas import CLICKS, COUNT, INDEX, ITEM, ITEMS, SESSION, TIME
@@ -89,7 +89,7 @@ def _check_values(clicks: pl.LazyFrame) -> None:
 def _check_order(clicks: pl.LazyFrame) -> None:
     backwards = disordered = 0
     sessions, last = [], (-1, -1)
-    for block in read_sessions(clicks):
+    for block in read_sessions(clicks.select(SESSION, TIME)):
         ids = block.first(SESSION).to_numpy()
         times = block.clicks[TIME].to_physical().to_numpy()
         steps = np.diff(times) < 0

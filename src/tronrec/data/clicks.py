@@ -15,8 +15,8 @@ from polars.io.plugins import register_io_source
 
 from tronrec.schemas import COUNT, ITEM, SESSION
 
-CLICKS_OF_A_BLOCK = 1 << 20
-"""Clicks that are read at a time; about 100 MB with what is made of them."""
+CLICKS_OF_A_BLOCK = 1 << 18
+"""Clicks that are read at a time: few enough that the next are read meanwhile."""
 
 Mask = NDArray[np.bool_]
 
@@ -72,13 +72,28 @@ def read_sessions(
 
 
 def keep_sessions(
-    clicks: pl.LazyFrame, rule: Callable[[SessionBlock], Mask]
+    clicks: pl.LazyFrame, rule: Callable[[SessionBlock], Mask], *judged: str
 ) -> pl.LazyFrame:
-    """Return the clicks of the sessions for which the rule is true, in their order."""
-    return scan_frames(
-        lambda: (block.keep(rule(block)) for block in read_sessions(clicks)),
-        clicks.collect_schema(),
-    )
+    """Return the clicks of the sessions for which the rule is true, in their order.
+
+    Args:
+        clicks: The clicks.
+        rule: What holds for the sessions of a block.
+        judged: The columns that the rule reads, beside the session.
+    """
+    return map_sessions(clicks, lambda block: block.keep(rule(block)), *judged)
+
+
+def map_sessions(
+    clicks: pl.LazyFrame, keep: Callable[[SessionBlock], pl.DataFrame], *judged: str
+) -> pl.LazyFrame:
+    """Return what `keep` keeps of each block, read when it is asked for."""
+
+    def frames(columns: list[str]) -> Iterator[pl.DataFrame]:
+        read = clicks.select(*dict.fromkeys((SESSION, *judged, *columns)))
+        return (keep(block) for block in read_sessions(read))
+
+    return scan_frames(frames, clicks.collect_schema())
 
 
 def keep_long(clicks: pl.LazyFrame, shortest: int) -> pl.LazyFrame:
@@ -109,14 +124,19 @@ def to_polars(clicks: pl.LazyFrame) -> pl.LazyFrame:
 
 def count_short(clicks: pl.LazyFrame, shortest: int) -> int:
     """Return the number of clicks in sessions that have fewer than `shortest`."""
-    lengths = (block.lengths for block in read_sessions(clicks))
+    lengths = (block.lengths for block in read_sessions(clicks.select(SESSION)))
     return sum(int(length[length < shortest].sum()) for length in lengths)
 
 
 def scan_frames(
-    frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema
+    frames: Callable[[list[str]], Iterator[pl.DataFrame]], schema: pl.Schema
 ) -> pl.LazyFrame:
-    """Return a table that draws its frames whenever a query runs."""
+    """Return a table that draws its frames whenever a query runs.
+
+    Args:
+        frames: Yields the frames, for a query that needs these columns at least.
+        schema: The columns there are.
+    """
 
     def source(
         columns: list[str] | None,
@@ -124,8 +144,9 @@ def scan_frames(
         limit: int | None,
         _batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
-        for frame in frames():
-            part = frame if columns is None else frame.select(columns)
+        needed = schema.names() if columns is None else columns
+        for frame in frames(needed):
+            part = frame.select(needed)
             if predicate is not None:
                 part = part.filter(predicate)
             if limit is not None:

@@ -7,15 +7,15 @@ from functools import partial
 import polars as pl
 
 from tronrec.data.blocks import count_lines
-from tronrec.data.formats import (
+from tronrec.data.events import (
     CLICK,
     EVENT_TYPES,
     OTHER,
     TYPE,
     RefusedError,
     only_clicks,
-    parse_iso,
 )
+from tronrec.data.formats import parse_iso
 from tronrec.data.raw import Columns
 from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 
@@ -24,13 +24,16 @@ def csv_parser(header: bytes, columns: Columns) -> Callable[[bytes], pl.DataFram
     """Return what parses the lines below a header.
 
     Raises:
-        RefusedError: The header lacks a column, or has one twice.
+        RefusedError: The header cannot be read, lacks a column, or has one twice.
     """
     text = header.decode("utf-8-sig", "replace").strip("\r\n")
-    names = next(csv.reader([text], delimiter=columns.separator), [])
+    try:
+        names = next(csv.reader([text], delimiter=columns.separator), [])
+    except csv.Error as error:
+        raise RefusedError(f"the header cannot be read ({error})") from None
     _check_names(names, columns)
     if len({*names}) < len(names):
-        raise RefusedError(f"a column is there twice among {', '.join(names)}")
+        raise RefusedError(f"a column is there twice among {_listed(names)}")
     return partial(_parse_csv, names, columns)
 
 
@@ -86,9 +89,14 @@ def name_columns(table: pl.DataFrame, columns: Columns) -> pl.DataFrame:
 def _check_names(names: list[str], columns: Columns) -> None:
     if missing := [name for name in columns.needed if name not in names]:
         raise RefusedError(
-            f"no column {', '.join(missing)} among {', '.join(names)}; name the "
+            f"no column {', '.join(missing)} among {_listed(names)}; name the "
             "columns under raw_log in the catalog"
         )
+
+
+def _listed(names: list[str]) -> str:
+    """Return the names; those of a file that is no table may be long."""
+    return ", ".join(names)[:200]
 
 
 def _whole(name: str, table: pl.DataFrame) -> pl.Expr:

@@ -30,10 +30,13 @@ def filter_clicks(
     frequent = items.filter(pl.col(COUNT) >= support)
     # Rare items leave every session they are in, and a session that is long enough
     # without them was long enough before.
-    of_frequent = keep(clicks, frequent)
     left = int(frequent[COUNT].sum())
     in_short = count_clicks(clicks) - int(items[COUNT].sum())
-    became_short = count_short(keep(keep_long(clicks, shortest), frequent), shortest)
+    of_frequent, became_short = clicks, 0
+    if frequent.height < items.height:
+        of_frequent = keep(clicks, frequent)
+        long = keep(keep_long(clicks, shortest), frequent)
+        became_short = count_short(long, shortest)
     if left == became_short:
         raise UserError(
             f"No session is left: {items[COUNT].sum():,} clicks are in sessions of at "

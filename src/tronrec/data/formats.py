@@ -5,22 +5,14 @@ day without its last digit - and these are refused here.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import polars as pl
 
 from tronrec.data.blocks import count_lines
+from tronrec.data.events import RefusedError, only_clicks
+from tronrec.data.otto import parse_otto
 from tronrec.data.raw import Format
 from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
-
-TYPE = "type"
-CLICK, OTHER = "clicks", "other"
-PUBLISHED_TYPES = pl.Enum([CLICK, "carts", "orders"])
-EVENT_TYPES = pl.Enum([*PUBLISHED_TYPES.categories, OTHER])
-
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""A time outside is a wrong unit or a wrong column rather than a click."""
 
 ISO_DATE = r"^\d{4}-\d\d-\d\d$"
 ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d+)?Z$"
@@ -33,55 +25,6 @@ EXPECTED: dict[Format, str] = {
     '"type": "clicks"}]}, type clicks, carts or orders',
 }
 """The form of a line, for messages; Diginetica's is its header too."""
-
-REQUIREMENTS: dict[str, pl.Expr] = {
-    "the session must be a whole number from 0": pl.col(SESSION) >= 0,
-    "the item must be a whole number from 0": pl.col(ITEM) >= 0,
-    "the time must be valid and from 1990 to 2099": pl.col(TIME).is_between(
-        EARLIEST, LATEST, closed="left"
-    ),
-    "the event type must be given": pl.col(TYPE).is_not_null(),
-}
-"""What holds for every event; null counts as broken."""
-
-
-class RefusedError(ValueError):
-    """Some line is not as it must be."""
-
-
-def check_events(events: pl.DataFrame) -> pl.DataFrame:
-    """Return the events if all requirements hold.
-
-    Raises:
-        RefusedError: One does not.
-    """
-    holds = events.select(
-        rule.fill_null(False).all().alias(text) for text, rule in REQUIREMENTS.items()
-    )
-    for text, is_true in holds.row(0, named=True).items():
-        if not is_true:
-            raise RefusedError(text)
-    return events
-
-
-def parse_otto(lines: bytes) -> pl.DataFrame:
-    """Return the events of sessions, one a line as a JSON object."""
-    event = pl.Struct({"aid": pl.Int64, "ts": pl.Int64, TYPE: PUBLISHED_TYPES})
-    sessions = pl.read_ndjson(
-        lines, schema={"session": pl.Int64, "events": pl.List(event)}
-    )
-    if sessions.height != count_lines(lines):
-        raise RefusedError("the line must not be blank")
-    return (
-        sessions.explode("events", empty_as_null=False, keep_nulls=True)
-        .unnest("events")
-        .select(
-            pl.col("session").alias(SESSION),
-            pl.col("aid").alias(ITEM),
-            pl.col("ts").cast(CLICKS[TIME]).alias(TIME),
-            pl.col(TYPE).cast(pl.String).cast(EVENT_TYPES),
-        )
-    )
 
 
 def parse_yoochoose(lines: bytes) -> pl.DataFrame:
@@ -149,8 +92,3 @@ def parse_iso(text: pl.Expr) -> pl.Expr:
         text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", strict=False)
     )
     return time.dt.replace_time_zone("UTC").alias(TIME)
-
-
-def only_clicks() -> pl.Expr:
-    """Return the type of events in a log that has only clicks."""
-    return pl.lit(CLICK, dtype=EVENT_TYPES).alias(TYPE)

@@ -12,7 +12,7 @@ import polars as pl
 
 from tronrec.data.blocks import BLOCK_BYTES
 from tronrec.data.clicks import scan_frames
-from tronrec.data.formats import EVENT_TYPES, TYPE
+from tronrec.data.events import EVENT_TYPES, TYPE
 from tronrec.data.raw import RawLog
 from tronrec.data.sift import BadLine, expected_form, read_file
 from tronrec.errors import UserError
@@ -48,7 +48,7 @@ def scan_events(
             may be, or a file has no events.
     """
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         waiting: list[pl.DataFrame] = []
         for part in _read_log(log, params, block_bytes):
             waiting.append(part)
@@ -62,8 +62,11 @@ def scan_events(
 
 
 def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Return file, number, reason and text of each bad line."""
-    return events.filter(pl.col(BAD_LINE).is_not_null()).select(
+    """Return file, number, reason and text of each bad line; they have no type."""
+    without_type = events.select(pl.col(TYPE).null_count())
+    if not without_type.collect(engine="streaming").item():
+        return pl.LazyFrame(schema=BAD_LINES)  # text is slow to look through
+    return events.filter(pl.col(TYPE).is_null()).select(
         pl.col(BAD_LINE).struct.unnest()
     )
 
@@ -137,7 +140,12 @@ def _complete(part: pl.DataFrame, role: str) -> pl.DataFrame:
 
 
 def _sort_buckets(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames).sort(BUCKET, maintain_order=True)
+    whole = pl.concat(frames)
+    if whole[TYPE].null_count():
+        return whole.sort(BUCKET, maintain_order=True)
+    # Text is slow to move, even where there is none.
+    events = whole.drop(BAD_LINE).sort(BUCKET, maintain_order=True)
+    return events.with_columns(pl.lit(None, EVENTS[BAD_LINE]).alias(BAD_LINE))
 
 
 def _count_sessions(events: pl.LazyFrame) -> int:

@@ -6,21 +6,18 @@ alone. Bad lines are found by halving the block that holds them.
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 from pyarrow import parquet
 
+from tronrec.data.ahead import map_ahead
 from tronrec.data.blocks import BLOCK_BYTES, Block, count_lines, read_blocks
 from tronrec.data.columns import csv_parser, name_columns, parse_jsonl
-from tronrec.data.formats import (
-    EXPECTED,
-    PARSERS,
-    REQUIREMENTS,
-    RefusedError,
-    check_events,
-)
+from tronrec.data.events import REQUIREMENTS, RefusedError, check_events
+from tronrec.data.formats import EXPECTED, PARSERS
 from tronrec.data.raw import RawFile, RawLog
 from tronrec.errors import UserError
 
@@ -67,16 +64,20 @@ def read_file(
     if log.format == "parquet":
         yield from _read_parquet(log, raw)
         return
-    parse: Parse | None = None
-    for block in read_blocks(raw, block_bytes):
-        part = block
-        if parse is None:
-            try:
-                parse, part = _choose_parser(log, block)
-            except RefusedError as error:
-                raise UserError(f"{raw}:1: {error}") from None
-        if part.data:
-            yield from sift_lines(parse, part, must_end=log.format == "csv")
+    blocks = read_blocks(raw, block_bytes)
+    if (head := next(blocks, None)) is None:
+        return
+    try:
+        parse, first = _choose_parser(log, head)
+    except RefusedError as error:
+        raise UserError(f"{raw}:1: {error}") from None
+    must_end = log.format == "csv"
+    parts = (block for block in chain([first], blocks) if block.data)
+    for block, events in map_ahead(partial(_parse_whole, parse, must_end), parts):
+        if events is None:
+            yield from sift_lines(parse, block, must_end=must_end)
+        else:
+            yield events
 
 
 def expected_form(log: RawLog) -> str:
@@ -118,6 +119,16 @@ def sift_lines(
         line = block.line + count_lines(whole)
         reason = "the line has no end; is the file still being written?"
         yield BadLine(block.file, line, reason, _shorten(torn))
+
+
+def _parse_whole(parse: Parse, must_end: bool, block: Block) -> pl.DataFrame | None:
+    """Return the events of a block without a bad line, else None."""
+    if must_end and not block.data.endswith(b"\n"):
+        return None
+    try:
+        return check_events(parse(block.data))
+    except REFUSALS:
+        return None
 
 
 def _halve(parse: Parse, block: Block) -> Iterator[pl.DataFrame | BadLine]:

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tronrec.data.clicks import SessionBlock, scan_frames
-from tronrec.data.formats import CLICK, TYPE
+from tronrec.data.events import CLICK, TYPE
 from tronrec.data.ingest import BUCKET, BUCKETS
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
@@ -51,7 +51,7 @@ def group_sessions(events: pl.LazyFrame, params: IngestionParams) -> pl.LazyFram
     if not sizes.any():
         raise UserError("The raw log has no clicks; its events are of other types")
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         for begin, end in pairwise(_cut(sizes, params.clicks_at_once)):
             part = clicks.filter(pl.col(BUCKET).is_between(begin, end, closed="left"))
             yield _group(part.select(CLICKS.names()).collect(engine="streaming"))
@@ -68,7 +68,7 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
     starts, expected = minutes[START], minutes["len"].sum()
     edges = _cut(minutes["len"].to_numpy(), params.clicks_at_once)
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         found = 0
         for begin, end in pairwise(edges):
             part = kept.filter(pl.col(START) >= starts[begin])

@@ -59,7 +59,7 @@ def split_clicks(
 ) -> tuple[DataFrame, DataFrame, dict[str, int]]:
     """Do what `splitting.split_clicks` does."""
     sessions = _summarise(clicks)
-    if params.by == "files" and sessions.agg(f.max(TEST_FILE)).first()[0]:
+    if params.by == "files" and sessions.agg(f.max(TEST_FILE)).collect()[0][0]:
         later = sessions.filter(TEST_FILE)
         return _divide(clicks, later, None, min_session_length)
     return _split_by_time(
@@ -88,17 +88,17 @@ def index_items(train: DataFrame) -> pl.DataFrame:
 def describe(clicks: DataFrame) -> dict[str, Any]:
     """Do what `statistics.describe` does."""
     lengths = clicks.groupBy(SESSION).count()
-    of_length = lengths.agg(
+    (of_length,) = lengths.agg(
         f.count("count").alias("sessions"),
         f.coalesce(f.sum("count"), f.lit(0)).alias("events"),
         f.avg("count").alias("mean_length"),
         f.median("count").alias("median_length"),
-    ).first()
-    content = clicks.agg(
+    ).collect()
+    (content,) = clicks.agg(
         f.countDistinct(ITEM).alias("items"),
         f.min(_milliseconds()).alias("first"),
         f.max(_milliseconds()).alias("last"),
-    ).first()
+    ).collect()
     found = {**of_length.asDict(), **content.asDict()}
     for name in ("first", "last"):
         if found[name] is not None:
@@ -144,7 +144,7 @@ def _split_by_time(
     clicks: DataFrame, params: SplittingParams, field: str, days: float, shortest: int
 ) -> tuple[DataFrame, DataFrame, dict[str, int]]:
     sessions = _summarise(clicks)
-    newest = _moment(sessions.agg(f.max(FIRST)).first()[0])
+    newest = _moment(sessions.agg(f.max(FIRST)).collect()[0][0])
     begin = find_begin(newest, params, field, days)
     milliseconds = (begin - EPOCH) / timedelta(milliseconds=1)
     later = sessions.filter(f.col(params.session_time) >= milliseconds)

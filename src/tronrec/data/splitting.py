@@ -18,11 +18,12 @@ from tronrec.data.clicks import (
     keep,
     keep_long,
     keep_sessions,
+    map_sessions,
     read_sessions,
 )
 from tronrec.errors import UserError
 from tronrec.params import SplittingParams
-from tronrec.schemas import TEST_FILE, TIME
+from tronrec.schemas import SESSION, TEST_FILE, TIME
 
 MINUTE = "%Y-%m-%d %H:%M"
 
@@ -35,6 +36,8 @@ class Border:
     """Which sessions are of the later of two periods."""
 
     is_later: Callable[[SessionBlock], Mask]
+    judged: str
+    """The column that it reads, beside the session."""
     place: str
     """Where the later period begins, in words."""
     remedy: str
@@ -55,6 +58,7 @@ def split_clicks(
     if params.by == "files" and in_test.collect(engine="streaming").item():
         border = Border(
             is_later=lambda block: block.first(TEST_FILE).to_numpy(),
+            judged=TEST_FILE,
             place="the publisher's test file",
             remedy="set splitting.by to time",
         )
@@ -90,6 +94,7 @@ def _find_border(
     )
     return Border(
         is_later=lambda block: (moment(block, TIME) >= begin).to_numpy(),
+        judged=TIME,
         place=f"{begin:{MINUTE}} UTC",
         remedy=f"change splitting.{field} ({days:g}); sessions begin from "
         f"{oldest:{MINUTE}} to {newest:{MINUTE}}",
@@ -119,7 +124,7 @@ def _span_of_starts(clicks: pl.LazyFrame) -> tuple[datetime, datetime]:
     """
     spans = pl.concat(
         block.first(TIME).to_frame().select(oldest=pl.min(TIME), newest=pl.max(TIME))
-        for block in read_sessions(clicks)
+        for block in read_sessions(clicks.select(SESSION, TIME))
     )
     oldest, newest = spans.select(pl.min("oldest"), pl.max("newest")).row(0)
     return oldest, newest
@@ -127,16 +132,21 @@ def _span_of_starts(clicks: pl.LazyFrame) -> tuple[datetime, datetime]:
 
 def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Parts:
     """Return the clicks before and after the border; after it, of items from before."""
-    early = keep_sessions(clicks, lambda block: ~border.is_later(block))
-    if border.trim_at is not None:
-        early = early.filter(pl.col(TIME) < border.trim_at)
-    early = keep_long(early, shortest)
+
+    def keep_early(block: SessionBlock) -> pl.DataFrame:
+        before = block.keep(~border.is_later(block))
+        if border.trim_at is not None:
+            before = before.filter(pl.col(TIME) < border.trim_at)
+        rest = SessionBlock.of(before)
+        return rest.keep(rest.lengths >= shortest)
+
+    early = map_sessions(clicks, keep_early, border.judged, TIME)
     items = count_by_item(early)
     if items.is_empty():
         raise UserError(
             f"No session has {shortest} clicks before {border.place}; {border.remedy}"
         )
-    late = keep_sessions(clicks, border.is_later)
+    late = keep_sessions(clicks, border.is_later, border.judged)
     known = keep(late, items)
     dropped, late_clicks = _count_dropped(clicks, known, border, shortest)
     if not late_clicks:
@@ -155,7 +165,7 @@ def _count_dropped(
     Every number is counted by itself, so that a wrong one shows in the account.
     """
     cut = short = later = 0
-    for block in read_sessions(clicks):
+    for block in read_sessions(clicks.select(*{SESSION, TIME, border.judged})):
         is_later = border.is_later(block)
         lengths = block.lengths
         later += int(lengths[is_later].sum())
@@ -167,7 +177,7 @@ def _count_dropped(
         lengths = lengths[~is_later]
         short += int(lengths[lengths < shortest].sum())
     of_known = became_short = 0
-    for block in read_sessions(known):
+    for block in read_sessions(known.select(SESSION)):
         of_known += len(block.clicks)
         became_short += int(block.lengths[block.lengths < shortest].sum())
     return {

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 
 from tronrec.data.clicks import read_sessions
-from tronrec.schemas import ITEM, TIME
+from tronrec.schemas import ITEM, SESSION, TIME
 
 
 def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
     """Return the statistics of a clicks table, ready for JSON; times are ISO, UTC."""
     of_length = np.zeros(1, np.int64)  # [length] number of sessions
-    for block in read_sessions(clicks):
+    for block in read_sessions(clicks.select(SESSION)):
         found = np.bincount(block.lengths, minlength=len(of_length))
         found[: len(of_length)] += of_length
         of_length = found

@@ -13,19 +13,27 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """A JSON object; `json.JSONDataset` would leave half of it when it is killed."""
 
     def __init__(
-        self, *, filepath: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        missing_ok: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         """Name the file.
 
         Args:
             filepath: The file.
+            missing_ok: Whether a file that is not there is read as an empty object.
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = Path(filepath)
+        self._missing_ok = missing_ok
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
         """Return the object."""
+        if self._missing_ok and not self._exists():
+            return {}
         record: dict[str, Any] = json.loads(self._filepath.read_text("utf-8"))
         return record
 
@@ -39,4 +47,4 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return self._filepath.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": str(self._filepath), "missing_ok": self._missing_ok}

@@ -98,7 +98,7 @@ def summary(
     params: DatasetParams,
     metrics: Mapping[str, Any],
     history: pl.DataFrame,
-    statistics: str,
+    data: str,
 ) -> str:
     """Return the one page that tells how a run went.
 
@@ -107,7 +107,7 @@ def summary(
         params: Every parameter of the run.
         metrics: The measurement on the test set.
         history: One row an epoch.
-        statistics: The table of `statistics_table`.
+        data: The tables about the data: its sizes, and what became of every row.
     """
     system = metrics["system"]
     chosen = (
@@ -130,7 +130,7 @@ among all {metrics["items"]:,} items.
 {result_table(metrics, dataset)}
 ## Data
 
-{statistics}
+{data}
 ## Parameters that differ from the defaults
 
 {parameters_table(params)}"""

@@ -18,6 +18,7 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     for part, log in (parts | {"filtered": everything}).items():
         catalog[f"{part}_clicks"] = table(log)
     catalog["clicks"] = table(everything)
+    catalog["ingestion_report"] = {"clicks": len(everything)}
     for stage, drops in (("filtering", 0), ("splitting", 0), ("validation", 1)):
         catalog[f"{stage}_drops"] = {"for a reason": drops}
     out = SequentialRunner().run(create_pipeline(), catalog)

@@ -50,6 +50,14 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
         "statistics": dict.fromkeys(
             ("train", "fit", "validation", "test"), COUNTS | PERIOD
         ),
+        "ingestion_report": {},
+        "preparation_report": {
+            "filtering": {
+                "clicks": 7,
+                "dropped": {"on rare items": 1},
+                "kept": {"filtered": 6},
+            }
+        },
         "fit_sessions": sessions,
         "validation_sessions": sessions,
         "test_sessions": sessions,
@@ -77,6 +85,7 @@ def test_reports_are_written_where_the_catalog_says(
     assert summary.startswith("# TRON XL-Negs on otto\n")
     assert "| recall@20 | 0.5000 | 0.1000 | 0.4720 |" in summary
     assert (folder / "statistics.md").read_text("utf-8") in summary
+    assert "| filtering: on rare items | 1 |  |" in summary
     run = json.loads((folder / "run.json").read_text("utf-8"))
     assert run["dataset"] == "otto"
     assert run["parameters"]["training"] == DatasetParams().training.model_dump()

@@ -42,6 +42,7 @@ def _describe(clicks: Table) -> dict[str, Any]:
 
 
 def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    ingestion_report: dict[str, Any],
     clicks: Table,
     filtered: Table,
     train: Table,
@@ -62,6 +63,7 @@ def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by 
         "test": test,
     }
     return account.account_for_clicks(
+        ingestion_report,
         {
             "filtering": filtering_drops,
             "splitting": splitting_drops,

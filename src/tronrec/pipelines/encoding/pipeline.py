@@ -38,6 +38,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.account_for_clicks,
                 inputs=[
+                    "ingestion_report",
                     "clicks",
                     "filtered_clicks",
                     "train_clicks",

@@ -12,7 +12,7 @@ from tronrec.params import (
     FilteringParams,
     SplittingParams,
 )
-from tronrec.reporting import figures, run_info, tables
+from tronrec.reporting import account, figures, run_info, tables
 
 
 def collect_parameters(
@@ -44,15 +44,19 @@ def tabulate_statistics(dataset: str, statistics: dict[str, Any]) -> str:
     return tables.statistics_table(statistics, dataset)
 
 
-def write_summary(
+def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     dataset: str,
     params: DatasetParams,
     metrics: dict[str, Any],
     history: pl.DataFrame,
     statistics_table: str,
+    ingestion_report: dict[str, Any],
+    preparation_report: dict[str, Any],
 ) -> str:
     """Return the one page that tells how the run went."""
-    return tables.summary(dataset, params, metrics, history, statistics_table)
+    rows = account.account_table(ingestion_report, preparation_report)
+    data = f"{statistics_table}\n{rows}"
+    return tables.summary(dataset, params, metrics, history, data)
 
 
 def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one

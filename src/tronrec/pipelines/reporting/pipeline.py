@@ -40,6 +40,8 @@ def create_pipeline() -> Pipeline:
                     "metrics",
                     "history",
                     "statistics_table",
+                    "ingestion_report",
+                    "preparation_report",
                 ],
                 outputs="summary",
                 name="write_summary",
