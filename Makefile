@@ -31,7 +31,7 @@ lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.base  ## Time training and evaluation on this machine, in ratios
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
 	$(VIZ) run
