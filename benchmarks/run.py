@@ -103,6 +103,7 @@ class Bench:
                 steps = len(training.trainer.batches.starts) / case.sessions_per_epoch
                 epoch = seconds * training.trainer._steps / steps
                 row(name, f"{1e3 * seconds:.1f}", f"{3600 / epoch:.3g}")
+                del training  # an item table and its moments, before the next ones
 
     def stages(self) -> None:
         """Tell where the time of a step goes."""

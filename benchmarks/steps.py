@@ -32,18 +32,8 @@ class PackedTraining:
         self.trainer = Trainer(params, data, device)
         self.trainer.model.train()
         self.generator = torch.Generator(device)
-        self.batches = self.endless()
+        self.batches = endless(self.trainer)
         self.device = device
-
-    def endless(self) -> Iterator[Batch]:
-        """Yield batches, epoch after epoch."""
-        generator, params = np.random.default_rng(0), self.trainer.params
-        while True:
-            yield from self.trainer.batches.epoch(
-                batch_size=params.training.batch_size,
-                window=params.model.window,
-                generator=generator,
-            )
 
     def step(self) -> None:
         """Do what `training.loop` does for a batch."""
@@ -74,6 +64,17 @@ class PackedTraining:
             whole = in_turns({"step": self.step}, rounds=steps, warm_up=0)["step"]
         found = {label: total / steps for label, total in totals.items()}
         return found | {"the rest": max(0.0, whole - sum(found.values()))}
+
+
+def endless(trainer: Trainer) -> Iterator[Batch]:
+    """Yield batches, epoch after epoch."""
+    generator, params = np.random.default_rng(0), trainer.params
+    while True:
+        yield from trainer.batches.epoch(
+            batch_size=params.training.batch_size,
+            window=params.model.window,
+            generator=generator,
+        )
 
 
 class PaddedTraining:
