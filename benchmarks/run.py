@@ -6,6 +6,7 @@ quarter of an hour; `--only steps evaluation` measures less.
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import plotly.graph_objects as go
 import torch
 import yaml
 from steps import PackedTraining, PaddedTraining
-from timing import in_turns, product_rate, timed, wait
+from timing import in_turns, product_rate, timed
 
-from data import DIGINETICA, OTTO, Case, Shape, draw_sessions
+from data import DIGINETICA, OTTO, Case, draw_sessions
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
 from tronrec.precision import choose_device
+from tronrec.systems import System
 from tronrec.training.memory import peak_bytes, reset_peak
 
 ROOT = Path(__file__).parents[1]
@@ -94,14 +96,14 @@ class Bench:
         for case in self.cases:
             head(f"A step of each system, {case.name}", "system", "ms", "epochs/hour")
             for name, entry in entries.items():
-                block = {k: v for k, v in (entry or {}).items() if k != "datasets"}
-                training = PackedTraining(
-                    SystemParams.model_validate(block), case, self.device
-                )
+                block = System.read(name, entry).everywhere
+                params = SystemParams.model_validate(block)
+                training = PackedTraining(params, case, self.device)
                 training.several(3)
                 seconds = sorted(timed(training.step) for _ in range(20))[10]
-                steps = len(training.trainer.batches.starts) / case.sessions_per_epoch
-                epoch = seconds * training.trainer._steps / steps
+                measured = training.trainer.batches.steps(params.training.batch_size)
+                share = len(case.sessions) / case.sessions_per_epoch
+                epoch = seconds * measured / share
                 row(name, f"{1e3 * seconds:.1f}", f"{3600 / epoch:.3g}")
                 del training  # an item table and its moments, before the next ones
 
@@ -121,7 +123,7 @@ class Bench:
         head("The same batches, catalogues of all sizes", "items", *columns)
         times: dict[int, float] = {}
         for items in CATALOGUES:
-            shape = Shape("", items, DIGINETICA.mean_clicks, DIGINETICA.num_items)
+            shape = replace(DIGINETICA, num_items=items)
             reset_peak(self.device)
             training = PackedTraining(TRON_XL, Case.simulated(shape), self.device)
             training.several(10)
@@ -152,7 +154,6 @@ class Bench:
             for _ in range(3):  # rates in turn with ranks: the machine's speed wanders
                 rate = max(self.rates().values())
                 seconds = timed(rank)
-                wait(self.device)
                 product = 2 * events * shape.num_items * TRON_XL.model.hidden_size
                 found.append((product / seconds / rate / 1e9, events / seconds))
             share, speed = sorted(found)[1]

@@ -135,10 +135,11 @@ def choose_products(
         pool: The items they were taken from, if not all of the table.
     """
     size = len(table) if pool is None else len(pool.items)
-    if size > DENSE * (1 + negatives.shape[1]):
-        return Scattered(table, torch.cat([targets[:, None], negatives], 1))
-    if pool is None:
-        every = torch.arange(size, device=table.device)
-        return Pooled(every, table, torch.cat([targets[:, None], negatives], 1))
-    columns = torch.cat([pool.targets[:, None], pool.negatives], 1)
-    return Pooled(pool.items, table.index_select(0, pool.items), columns)
+    dense = size <= DENSE * (1 + negatives.shape[1])
+    if dense and pool is not None:
+        columns = torch.cat([pool.targets[:, None], pool.negatives], 1)
+        return Pooled(pool.items, table.index_select(0, pool.items), columns)
+    items = torch.cat([targets[:, None], negatives], 1)
+    if dense:
+        return Pooled(torch.arange(size, device=table.device), table, items)
+    return Scattered(table, items)

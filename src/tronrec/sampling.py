@@ -113,14 +113,11 @@ def forget_hits(
         return
     ordered, order = targets.sort()
     first = torch.searchsorted(ordered, items)
-    [hits] = (ordered[first.clamp(max=len(ordered) - 1)] == items).nonzero(
-        as_tuple=True
-    )
+    is_hit = ordered[first.clamp(max=len(ordered) - 1)] == items
+    [hits] = is_hit.nonzero(as_tuple=True)
     counts = torch.searchsorted(ordered, items[hits], right=True) - first[hits]
-    column = hits.repeat_interleave(counts)
-    place = torch.arange(len(column)) - (counts.cumsum(0) - counts).repeat_interleave(
-        counts
-    )
+    column, begin = hits.repeat_interleave(counts), counts.cumsum(0) - counts
+    place = torch.arange(len(column)) - begin.repeat_interleave(counts)
     scores[order[first[column] + place], column] = -torch.inf
 
 

@@ -91,6 +91,7 @@ SASREC = {
         (SASREC, "bce"),
         (TRON | {"in_batch_granularity": "batchwise"}, "sampled_softmax"),
         (TRON | {"exclude_session": True}, "sampled_softmax"),
+        (TRON | {"top_k": None}, "sampled_softmax"),
     ],
 )
 def test_an_epoch_waits_once_for_its_loss(sampling, loss):

@@ -143,11 +143,11 @@ class TrainingParams(Params):
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better validation MRR@20; null: never."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the encoder's matrix products while training: bfloat16 is faster where the
-    processor has it. Weights, logits, updates and ranks are float32 either way."""
+    """Of the encoder's matrix products while training. bfloat16 is meant for GPUs; two
+    CPU cores gained nothing. Weights, logits, updates and ranks stay float32."""
     compile: bool = False
-    """Whether `torch.compile` translates the encoder first: minutes that pay on a GPU
-    and long trainings, not on a CPU."""
+    """Whether `torch.compile` translates the encoder first, which takes a minute. Meant
+    for GPUs; on a CPU the encoder became slower."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
 
