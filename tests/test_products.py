@@ -5,9 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tronrec import products
-from tronrec.products import Pool, Pooled, Scattered, choose_products
+from tronrec.precision import Scratch
+from tronrec.products import Pooled, Scattered, choose_products
 from tronrec.rows import sum_by_item
+from tronrec.sampling import Negatives, Pool
 
 ITEMS, SIZE = 30, 5
 
@@ -44,17 +45,21 @@ def test_both_match_autograd(events, candidates, size, seed):
         torch.testing.assert_close(dense_gradient(terms), of_table)
 
 
-def test_events_in_parts(monkeypatch):
+def test_rounded_factors_change_little():
     torch.manual_seed(0)
-    table, states = torch.randn(ITEMS + 1, SIZE), torch.randn(11, SIZE)
-    columns, weights = torch.randint(ITEMS, (11, 6)), torch.randn(11, 6)
-    way = Pooled(torch.arange(ITEMS), table[:-1], columns)
-    logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
-    monkeypatch.setattr(products, "EVENTS", 4)
-    torch.testing.assert_close(way.logits(states), logits)
-    again, terms_again = way.gradients(states, weights)
-    torch.testing.assert_close(again, of_states)
-    torch.testing.assert_close(terms_again.vectors, terms.vectors)
+    table, states = torch.randn(ITEMS, 64), torch.randn(11, 64)
+    columns, weights = torch.randint(ITEMS, (11, 90)), torch.randn(11, 90)
+    found = []
+    for precision in (None, torch.bfloat16):
+        way = Pooled(torch.arange(ITEMS), table, columns, precision=precision)
+        logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
+        found.append(
+            torch.cat([x.flatten() for x in (logits, of_states, terms.vectors)])
+        )
+    exact, rounded = found
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    assert torch.cosine_similarity(exact, rounded, 0) > 0.9999
 
 
 def test_rows_that_no_event_drew_are_left_out():
@@ -77,7 +82,8 @@ def test_the_dense_product_serves_many_candidates(candidates, pool_size, way):
         column = torch.arange(4)
         rest = (4 + torch.arange(4 * candidates)).view(4, -1)
         pool = Pool(torch.cat([items, fill]), column, rest)
-    found = choose_products(table, targets, negatives, pool)
+    drawn = Negatives(negatives, torch.zeros_like(negatives, dtype=torch.bool), pool)
+    found = choose_products(table, targets, drawn, Scratch())
     assert isinstance(found, way)
     states = torch.randn(4, SIZE)
     wanted = Scattered(table, torch.cat([targets[:, None], negatives], 1))

@@ -1,10 +1,16 @@
 """Where work is done, and in which precision candidates may be compared."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tronrec.errors import UserError
+
+TILE = 512
+"""Items multiplied at once in float32 on a CPU, which is slower if the products leave
+its cache while they are summed."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -34,25 +40,38 @@ def coarse_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-class CoarseProduct:
-    """Products of hidden states and items that are only compared, in reused memory.
+class Scratch:
+    """Memory for large results that are soon done with, used again for the next one.
 
     Memory of this size comes fresh from the system each time, which a CPU pays for with
     a good part of the product's own time.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        """Keep the precision of the products."""
-        self.dtype = dtype
-        self.memory = torch.empty(0)
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.memory = torch.empty(0, dtype=torch.uint8)
 
-    def __call__(
-        self, hidden: Float[Tensor, "events size"], vectors: Float[Tensor, "items size"]
-    ) -> Float[Tensor, "events items"]:
-        """Return the products, which are overwritten by the next ones."""
-        left, right = hidden.to(self.dtype), vectors.to(self.dtype)
-        size = len(left) * len(right)
-        if self.memory.numel() < size or self.memory.device != left.device:
-            self.memory = left.new_empty(size)
-        out = self.memory[:size].view(len(left), len(right))
-        return torch.mm(left, right.T, out=out)
+    def take(self, like: Tensor, *shape: int) -> Tensor:
+        """Return memory of that shape, with the precision and device of another tensor.
+
+        Its content is arbitrary, and lost with the next call.
+        """
+        size = math.prod(shape) * like.element_size()
+        if self.memory.numel() < size or self.memory.device != like.device:
+            self.memory = like.new_empty(size, dtype=torch.uint8)
+        return self.memory[:size].view(like.dtype).view(shape)
+
+
+def all_products(
+    hidden: Float[Tensor, "events size"],
+    vectors: Float[Tensor, "items size"],
+    scratch: Scratch,
+) -> Float[Tensor, "events items"]:
+    """Return the product of every hidden state with every item, in reused memory."""
+    out = scratch.take(hidden, len(hidden), len(vectors))
+    if hidden.device.type == "cpu" and hidden.dtype == torch.float32:
+        tiles = torch.split(vectors, TILE), torch.split(out, TILE, dim=1)
+        for part, products in zip(*tiles, strict=True):
+            torch.mm(hidden, part.T, out=products)
+        return out
+    return torch.mm(hidden, vectors.T, out=out)

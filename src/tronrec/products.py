@@ -3,24 +3,24 @@
 A few candidates are multiplied where they lie, pair by pair (`Scattered`). Where events
 share most candidates, because they are drawn once for the batch or are a large part of
 the catalogue, one dense product of all events with a pool of items costs less
-(`Pooled`). Both compute the same in the precision of the table.
+(`Pooled`), and its factors may be rounded to bfloat16. Otherwise both compute the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tronrec.precision import Scratch, all_products
 from tronrec.rows import Terms, row_logits, weighted_rows
+from tronrec.sampling import Negatives
 from tronrec.schemas import PADDING
 
 DENSE = 10
 """Items of the pool for each candidate of an event, up to which the dense product is
 the faster one: measured on two CPU cores, at size 200."""
-EVENTS = 128
-"""Events multiplied with the pool at once: memory is so many scores an item."""
 
 
 class Products(Protocol):
@@ -79,17 +79,17 @@ class Pooled:
     """The items of the pool; one may stand there more than once."""
     vectors: Float[Tensor, "pool size"]
     columns: Int[Tensor, "events candidates"]
+    scratch: Scratch = field(default_factory=Scratch)
+    precision: torch.dtype | None = None
+    """What factors and products are rounded to; None: not at all."""
 
     def logits(
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its own candidates."""
-        parts = (torch.split(rows, EVENTS) for rows in (states, self.columns))
-        found = [
-            (part @ self.vectors.T).gather(1, own)
-            for part, own in zip(*parts, strict=True)
-        ]
-        return torch.cat(found)
+        rounded, vectors = self._round(states), self._round(self.vectors)
+        products = all_products(rounded, vectors, self.scratch)
+        return products.gather(1, self.columns).to(states.dtype)
 
     def gradients(
         self,
@@ -97,34 +97,27 @@ class Pooled:
         weights: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
-        of_states, of_items = [], torch.zeros_like(self.vectors)
-        parts = (torch.split(rows, EVENTS) for rows in (states, weights, self.columns))
-        for part, weight, own in zip(*parts, strict=True):
-            spread = part.new_zeros(len(part), len(self.pool))
-            spread.scatter_add_(1, own, weight)
-            of_states.append(spread @ self.vectors)
-            of_items.addmm_(spread.T, part)
-        touched = (of_items != 0).any(1)
-        items = torch.where(touched, self.pool, PADDING)
-        return torch.cat(of_states), Terms.single(items, of_items)
+        rounded, vectors = self._round(states), self._round(self.vectors)
+        spread = self.scratch.take(weights, len(states), len(vectors)).zero_()
+        spread.scatter_add_(1, self.columns, weights)
+        spread = self._round(spread)
+        of_states = (spread @ vectors).to(states.dtype)
+        of_items = (spread.T @ rounded).to(states.dtype)
+        drawn = torch.zeros_like(self.pool, dtype=torch.bool)
+        drawn[self.columns.view(-1)] = True
+        items = torch.where(drawn, self.pool, PADDING)
+        return of_states, Terms.single(items, of_items)
 
-
-@dataclass(frozen=True)
-class Pool:
-    """Items of which each event's candidates are some."""
-
-    items: Int[Tensor, "pool"]
-    targets: Int[Tensor, "events"]
-    """The column of each event's target."""
-    negatives: Int[Tensor, "events negatives"]
-    """The columns of its negatives."""
+    def _round(self, factors: Tensor) -> Tensor:
+        return factors if self.precision is None else factors.to(self.precision)
 
 
 def choose_products(
     table: Float[Tensor, "rows size"],
     targets: Int[Tensor, "events"],
-    negatives: Int[Tensor, "events negatives"],
-    pool: Pool | None,
+    negatives: Negatives,
+    scratch: Scratch,
+    precision: torch.dtype | None = None,
 ) -> Products:
     """Return the products of each event with its target, the first, and negatives.
 
@@ -132,14 +125,18 @@ def choose_products(
         table: Item vectors.
         targets: The item of each event.
         negatives: Its negatives.
-        pool: The items they were taken from, if not all of the table.
+        scratch: Memory for a dense product.
+        precision: What a dense product's factors are rounded to; None: not at all.
     """
+    pool, drawn = negatives.pool, negatives.items
     size = len(table) if pool is None else len(pool.items)
-    dense = size <= DENSE * (1 + negatives.shape[1])
+    dense = size <= DENSE * (1 + drawn.shape[1])
     if dense and pool is not None:
         columns = torch.cat([pool.targets[:, None], pool.negatives], 1)
-        return Pooled(pool.items, table.index_select(0, pool.items), columns)
-    items = torch.cat([targets[:, None], negatives], 1)
+        vectors = table.index_select(0, pool.items)
+        return Pooled(pool.items, vectors, columns, scratch, precision)
+    items = torch.cat([targets[:, None], drawn], 1)
     if dense:
-        return Pooled(torch.arange(size, device=table.device), table, items)
+        every = torch.arange(size, device=table.device)
+        return Pooled(every, table, items, scratch, precision)
     return Scattered(table, items)

@@ -5,6 +5,7 @@ they give to the hidden states, and the gradient they give to the items. Each is
 pass of `embedding_bag`, which multiplies and sums rows where they lie.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -62,6 +63,11 @@ class RowGradients:
 
     items: Int[Tensor, "rows"]
     vectors: Float[Tensor, "rows size"]
+
+    def split(self, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Return items and vectors, so many rows at a time."""
+        parts = torch.split(self.items, rows), torch.split(self.vectors, rows)
+        return zip(*parts, strict=True)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from torch import Generator, Tensor
 
 from tronrec.batches import Batch
 from tronrec.params import Granularity, SamplingParams
-from tronrec.precision import CoarseProduct
-from tronrec.products import Pool
+from tronrec.precision import Scratch, all_products
 from tronrec.rows import row_logits
 from tronrec.schemas import PADDING
 
@@ -24,6 +23,17 @@ GROUP = 4
 """Candidates that are compared by their maximum first; see `hardest`."""
 REDRAWS = 8
 """Times that an item of the session is replaced by a new draw before it is masked."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Items of which each event's candidates are some."""
+
+    items: Int[Tensor, "pool"]
+    targets: Int[Tensor, "events"]
+    """The column of each event's target."""
+    negatives: Int[Tensor, "events negatives"]
+    """The columns of its negatives."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,7 @@ class NegativeSampler:
             raise ValueError("no clicks to draw from by frequency")
         self.clicks = clicks
         self.params = params
-        self.coarse = CoarseProduct(score_dtype)
+        self.score_dtype, self.scratch = score_dtype, Scratch()
 
     @torch.no_grad()
     def choose(
@@ -269,11 +279,12 @@ class NegativeSampler:
         own for each event, all of which are returned.
         """
         if self.params.uniform_granularity != "batchwise":
-            scores = row_logits(hidden, table, items).to(self.coarse.dtype)
+            scores = row_logits(hidden, table, items).to(self.score_dtype)
             hit = self._uniform_hits(items, batch)
             return scores.masked_fill_(hit, -torch.inf), items
         [shared] = items
-        scores = self.coarse(hidden, table.index_select(0, shared))
+        vectors = table.index_select(0, shared).to(self.score_dtype)
+        scores = all_products(hidden.to(self.score_dtype), vectors, self.scratch)
         if self.params.exclude_session:
             scores.masked_fill_(self._uniform_hits(items, batch), -torch.inf)
         else:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.errors import UserError
-from tronrec.precision import CoarseProduct
+from tronrec.precision import Scratch, all_products
 from tronrec.rows import pair_products
 from tronrec.schemas import PADDING
 
@@ -51,7 +51,7 @@ class Catalogue:
         """
         self.table = table
         self.coarse = table.to(coarse)
-        self.product = CoarseProduct(coarse)
+        self.scratch = Scratch()
         self.norm: Tensor = table[PADDING + 1 :].norm(dim=1).max()
         if not self.norm.isfinite():
             raise UserError(
@@ -82,7 +82,7 @@ class Catalogue:
         best = hidden.new_full((len(hidden), depth), -torch.inf)
         events, items = [], []
         for start in range(PADDING + 1, len(self.table), BLOCK):
-            scores = self.product(rounded, self._block(start))
+            scores = all_products(rounded, self._block(start), self.scratch)
             scores[:, min(BLOCK, len(self.table) - start) :] = -torch.inf
             groups = scores.view(len(hidden), GROUP, -1)
             maxima = groups.amax(1)

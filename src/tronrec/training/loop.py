@@ -91,7 +91,7 @@ class Trainer:
                 params.sampling, coarse_dtype(self.device), self.batches.items
             ),
             choose_loss(params.loss),
-            getattr(torch, params.training.precision),
+            torch.bfloat16 if params.training.precision == "bfloat16" else None,
         )
         if 1 < self.workers.count > len(data.fit) // self._steps:
             raise UserError(

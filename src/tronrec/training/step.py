@@ -6,7 +6,7 @@ Between the two, the gradient of hidden states and items is written out, so no t
 the size of the catalogue is ever differentiated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from tronrec.batches import Batch
 from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
+from tronrec.precision import Scratch
 from tronrec.products import choose_products
 from tronrec.rows import RowGradients, Terms, sum_by_item
 from tronrec.sampling import NegativeSampler
@@ -37,8 +38,9 @@ class Step:
     model: Recommender
     sampler: NegativeSampler
     loss: Loss
-    precision: torch.dtype = torch.float32
-    """Of the encoder's matrix products."""
+    precision: torch.dtype | None = None
+    """Of the encoder's products and of dense ones with items; None: the weights'."""
+    scratch: Scratch = field(default_factory=Scratch)
 
     def backward(self, batch: Batch, generator: Generator) -> Gradients:
         """Run a batch forwards and backwards; `generator` draws the negatives."""
@@ -49,7 +51,9 @@ class Step:
         states = hidden.detach()
         negatives = self.sampler.choose(states, table, batch, generator)
 
-        products = choose_products(table, targets, negatives.items, negatives.pool)
+        products = choose_products(
+            table, targets, negatives, self.scratch, self.precision
+        )
         logits = products.logits(states).requires_grad_()
         loss = self.loss(logits[:, 0], logits[:, 1:], negatives.hit)
         (weights,) = torch.autograd.grad(loss, logits)
@@ -62,6 +66,6 @@ class Step:
 
     def _encode(self, vectors: Tensor, batch: Batch) -> Tensor:
         """Return the hidden state of each event."""
-        low = self.precision == torch.bfloat16
-        with torch.autocast(vectors.device.type, self.precision, enabled=low):
+        rounded = self.precision is not None
+        with torch.autocast(vectors.device.type, self.precision, enabled=rounded):
             return self.model.encode(vectors, batch.layout)
