@@ -143,8 +143,8 @@ class TrainingParams(Params):
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better validation MRR@20; null: never."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of matrix products while training: the encoder's, and dense ones with items, which
-    systems without top-k mostly are. Weights, updates and ranks stay float32."""
+    """Of matrix products while training: the encoder's, and the dense ones with items
+    that most of a system without top-k is. Weights, updates and ranks stay float32."""
     compile: bool = False
     """Whether `torch.compile` translates the encoder first, which takes a minute. Meant
     for GPUs; on a CPU the encoder became slower."""
