@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import torch
@@ -93,19 +94,25 @@ class Bench:
     def systems(self) -> None:
         """Time a step of every system."""
         entries = yaml.safe_load(SYSTEMS.read_text())["systems"]
+        columns = ("ms", "epochs/hour", "in bfloat16")
         for case in self.cases:
-            head(f"A step of each system, {case.name}", "system", "ms", "epochs/hour")
+            head(f"A step of each system, {case.name}", "system", *columns)
             for name, entry in entries.items():
                 block = System.read(name, entry).everywhere
-                params = SystemParams.model_validate(block)
-                training = PackedTraining(params, case, self.device)
-                training.several(3)
-                seconds = sorted(timed(training.step) for _ in range(20))[10]
-                measured = training.trainer.batches.steps(params.training.batch_size)
-                share = len(case.sessions) / case.sessions_per_epoch
-                epoch = seconds * measured / share
-                row(name, f"{1e3 * seconds:.1f}", f"{3600 / epoch:.3g}")
-                del training  # an item table and its moments, before the next ones
+                training = block.get("training", {}) | {"precision": "bfloat16"}
+                step, hour = self._epochs(block, case)
+                _, rounded = self._epochs(block | {"training": training}, case)
+                row(name, f"{1e3 * step:.1f}", f"{hour:.3g}", f"{rounded:.3g}")
+
+    def _epochs(self, block: dict[str, Any], case: Case) -> tuple[float, float]:
+        """Return the seconds of a system's step, and its epochs in an hour."""
+        params = SystemParams.model_validate(block)
+        training = PackedTraining(params, case, self.device)
+        training.several(3)
+        seconds = sorted(timed(training.step) for _ in range(20))[10]
+        steps = training.trainer.batches.steps(params.training.batch_size)
+        share = len(case.sessions) / case.sessions_per_epoch
+        return seconds, 3600 * share / (seconds * steps)
 
     def stages(self) -> None:
         """Tell where the time of a step goes."""
