@@ -1,7 +1,7 @@
 """Plotly figures of runs; Kedro-Viz shows them on the page of the pipeline."""
 
 from collections.abc import Mapping
-from itertools import cycle
+from itertools import cycle, product
 
 import plotly.graph_objects as go
 import polars as pl
@@ -10,6 +10,9 @@ from tronrec.reporting.paper import LABELS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette: readers who confuse red and green can tell them apart."""
+
+SYMBOLS = ("circle", "diamond", "square")
+"""One for each turn of the palette."""
 
 DASHES = {"validation": "solid", "test": "dash"}
 
@@ -25,8 +28,9 @@ def recall_curve(histories: Mapping[str, pl.DataFrame], dataset: str) -> go.Figu
         dataset: Name of the data set, for the title.
     """
     figure = go.Figure()
-    for (system, history), colour in zip(
-        histories.items(), cycle(COLOURS), strict=False
+    looks = product(SYMBOLS, COLOURS)
+    for (system, history), (symbol, colour) in zip(
+        histories.items(), cycle(looks), strict=False
     ):
         for part, dash in DASHES.items():
             column = f"{part}_recall@20"
@@ -42,6 +46,7 @@ def recall_curve(histories: Mapping[str, pl.DataFrame], dataset: str) -> go.Figu
                 name=f"{LABELS.get(system, system)}, {part}",
                 mode="lines+markers",
                 line={"color": colour, "dash": dash},
+                marker={"symbol": symbol, "size": 8},
             )
     if not figure.data:
         figure.add_annotation(text="No epoch was measured", showarrow=False)
