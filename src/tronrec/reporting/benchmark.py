@@ -84,8 +84,8 @@ def page(table: pl.DataFrame, dataset: str, params: BenchmarkParams) -> str:
 
 Every system was trained on the same sessions and measured once on the same test events,
 after the epoch that is best on the held-out sessions, or after its last one if none are
-held out. In brackets: 95 % interval by bootstrap over test sessions. Speed and memory are
-those of this machine, the paper's of one V100.
+held out. In brackets: 95 % interval by bootstrap over test sessions. Speed and memory
+are those of this machine, the paper's of one V100.
 
 {_results(rows)}
 ## {subject} against each
