@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tronrec import products
 from tronrec.precision import Scratch
 from tronrec.products import Pooled, Scattered, choose_products
 from tronrec.rows import sum_by_item
@@ -43,6 +44,19 @@ def test_both_match_autograd(events, candidates, size, seed):
         found, terms = way.gradients(states, weights)
         torch.testing.assert_close(found, of_states)
         torch.testing.assert_close(dense_gradient(terms), of_table)
+
+
+def test_events_in_parts(monkeypatch):
+    torch.manual_seed(0)
+    table, states = torch.randn(ITEMS + 1, SIZE), torch.randn(11, SIZE)
+    columns, weights = torch.randint(ITEMS, (11, 6)), torch.randn(11, 6)
+    way = Pooled(torch.arange(ITEMS), table[:-1], columns)
+    logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
+    monkeypatch.setattr(products, "EVENTS", 4)
+    torch.testing.assert_close(way.logits(states), logits)
+    again, terms_again = way.gradients(states, weights)
+    torch.testing.assert_close(again, of_states)
+    torch.testing.assert_close(terms_again.vectors, terms.vectors)
 
 
 def test_rounded_factors_change_little():

@@ -6,7 +6,9 @@ the catalogue, one dense product of all events with a pool of items costs less
 (`Pooled`), and its factors may be rounded to bfloat16. Otherwise both compute the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Protocol
 
 import torch
@@ -21,6 +23,9 @@ from tronrec.schemas import PADDING
 DENSE = 10
 """Items of the pool for each candidate of an event, up to which the dense product is
 the faster one: measured on two CPU cores, at size 200."""
+EVENTS = 1024
+"""Events multiplied with the pool at once, more than most batches have: memory is so
+many scores an item."""
 
 
 class Products(Protocol):
@@ -87,9 +92,11 @@ class Pooled:
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its own candidates."""
-        rounded, vectors = self._round(states), self._round(self.vectors)
-        products = all_products(rounded, vectors, self.scratch)
-        return products.gather(1, self.columns).to(states.dtype)
+        vectors, found = self._round(self.vectors), []
+        for rows, own in zip(*_parts(states, self.columns), strict=True):
+            products = all_products(self._round(rows), vectors, self.scratch)
+            found.append(products.gather(1, own))
+        return torch.cat(found).to(states.dtype)
 
     def gradients(
         self,
@@ -97,16 +104,19 @@ class Pooled:
         weights: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
-        rounded, vectors = self._round(states), self._round(self.vectors)
-        spread = self.scratch.take(weights, len(states), len(vectors)).zero_()
-        spread.scatter_add_(1, self.columns, weights)
-        spread = self._round(spread)
-        of_states = (spread @ vectors).to(states.dtype)
-        of_items = (spread.T @ rounded).to(states.dtype)
+        vectors, of_states, of_items = self._round(self.vectors), [], []
+        parts = _parts(states, weights, self.columns)
+        for rows, weight, own in zip(*parts, strict=True):
+            shape = len(rows), len(vectors)
+            spread = self.scratch.take(weights, *shape).zero_()
+            spread = self._round(spread.scatter_add_(1, own, weight))
+            of_states.append(spread @ vectors)
+            of_items.append((spread.T @ self._round(rows)).to(states.dtype))
         drawn = torch.zeros_like(self.pool, dtype=torch.bool)
         drawn[self.columns.view(-1)] = True
         items = torch.where(drawn, self.pool, PADDING)
-        return of_states, Terms.single(items, of_items)
+        terms = Terms.single(items, reduce(Tensor.add_, of_items))
+        return torch.cat(of_states).to(states.dtype), terms
 
     def _round(self, factors: Tensor) -> Tensor:
         return factors if self.precision is None else factors.to(self.precision)
@@ -140,3 +150,8 @@ def choose_products(
         every = torch.arange(size, device=table.device)
         return Pooled(every, table, items, scratch, precision)
     return Scattered(table, items)
+
+
+def _parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Return tensors of one row an event, each cut into parts of `EVENTS`."""
+    return (torch.split(every, EVENTS) for every in rows)
