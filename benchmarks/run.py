@@ -1,7 +1,7 @@
 """`make bench`: how fast training and evaluation are on this machine, as Markdown.
 
-Quote the ratios. Milliseconds belong to a machine and an hour. Without a GPU it takes a
-quarter of an hour; `--only steps evaluation` measures less.
+Quote the ratios. Milliseconds belong to a machine and an hour. It takes long without a
+GPU; `--only steps evaluation` measures less.
 """
 
 import argparse

@@ -64,8 +64,8 @@ def test_rounded_factors_change_little():
     table, states = torch.randn(ITEMS, 64), torch.randn(11, 64)
     columns, weights = torch.randint(ITEMS, (11, 90)), torch.randn(11, 90)
     found = []
-    for precision in (None, torch.bfloat16):
-        way = Pooled(torch.arange(ITEMS), table, columns, precision=precision)
+    for precision in (torch.float32, torch.bfloat16):
+        way = Pooled(torch.arange(ITEMS), table.to(precision), columns)
         logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
         found.append(
             torch.cat([x.flatten() for x in (logits, of_states, terms.vectors)])

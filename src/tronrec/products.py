@@ -6,7 +6,6 @@ the catalogue, one dense product of all events with a pool of items costs less
 (`Pooled`), and its factors may be rounded to bfloat16. Otherwise both compute the same.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
@@ -16,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.precision import Scratch, all_products
-from tronrec.rows import Terms, row_logits, weighted_rows
+from tronrec.rows import Terms, row_logits, split_rows, weighted_rows
 from tronrec.sampling import Negatives
 from tronrec.schemas import PADDING
 
@@ -83,18 +82,17 @@ class Pooled:
     pool: Int[Tensor, "pool"]
     """The items of the pool; one may stand there more than once."""
     vectors: Float[Tensor, "pool size"]
+    """Their vectors; factors and products are rounded to this precision."""
     columns: Int[Tensor, "events candidates"]
     scratch: Scratch = field(default_factory=Scratch)
-    precision: torch.dtype | None = None
-    """What factors and products are rounded to; None: not at all."""
 
     def logits(
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its own candidates."""
-        vectors, found = self._round(self.vectors), []
-        for rows, own in zip(*_parts(states, self.columns), strict=True):
-            products = all_products(self._round(rows), vectors, self.scratch)
+        vectors, found = self.vectors, []
+        for rows, own in split_rows(EVENTS, states, self.columns):
+            products = all_products(rows.to(vectors.dtype), vectors, self.scratch)
             found.append(products.gather(1, own))
         return torch.cat(found).to(states.dtype)
 
@@ -104,22 +102,17 @@ class Pooled:
         weights: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
-        vectors, of_states, of_items = self._round(self.vectors), [], []
-        parts = _parts(states, weights, self.columns)
-        for rows, weight, own in zip(*parts, strict=True):
-            shape = len(rows), len(vectors)
-            spread = self.scratch.take(weights, *shape).zero_()
-            spread = self._round(spread.scatter_add_(1, own, weight))
+        vectors, of_states, of_items = self.vectors, [], []
+        for rows, weight, own in split_rows(EVENTS, states, weights, self.columns):
+            spread = self.scratch.take(weight, len(rows), len(vectors)).zero_()
+            spread = spread.scatter_add_(1, own, weight).to(vectors.dtype)
             of_states.append(spread @ vectors)
-            of_items.append((spread.T @ self._round(rows)).to(states.dtype))
+            of_items.append((spread.T @ rows.to(vectors.dtype)).to(states.dtype))
         drawn = torch.zeros_like(self.pool, dtype=torch.bool)
         drawn[self.columns.view(-1)] = True
         items = torch.where(drawn, self.pool, PADDING)
         terms = Terms.single(items, reduce(Tensor.add_, of_items))
         return torch.cat(of_states).to(states.dtype), terms
-
-    def _round(self, factors: Tensor) -> Tensor:
-        return factors if self.precision is None else factors.to(self.precision)
 
 
 def choose_products(
@@ -141,17 +134,13 @@ def choose_products(
     pool, drawn = negatives.pool, negatives.items
     size = len(table) if pool is None else len(pool.items)
     dense = size <= DENSE * (1 + drawn.shape[1])
+    rounding = precision or table.dtype
     if dense and pool is not None:
         columns = torch.cat([pool.targets[:, None], pool.negatives], 1)
-        vectors = table.index_select(0, pool.items)
-        return Pooled(pool.items, vectors, columns, scratch, precision)
+        vectors = table.index_select(0, pool.items).to(rounding)
+        return Pooled(pool.items, vectors, columns, scratch)
     items = torch.cat([targets[:, None], drawn], 1)
     if dense:
         every = torch.arange(size, device=table.device)
-        return Pooled(every, table, items, scratch, precision)
+        return Pooled(every, table.to(rounding), items, scratch)
     return Scattered(table, items)
-
-
-def _parts(*rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Return tensors of one row an event, each cut into parts of `EVENTS`."""
-    return (torch.split(every, EVENTS) for every in rows)

@@ -17,6 +17,11 @@ from torch.nn.functional import embedding_bag
 from tronrec.schemas import PADDING
 
 
+def split_rows(count: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the same rows of all tensors, `count` at a time."""
+    return zip(*(torch.split(rows, count) for rows in tensors), strict=True)
+
+
 def pair_products(
     left: Float[Tensor, "left size"],
     right: Float[Tensor, "right size"],
@@ -63,11 +68,6 @@ class RowGradients:
 
     items: Int[Tensor, "rows"]
     vectors: Float[Tensor, "rows size"]
-
-    def split(self, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return items and vectors, so many rows at a time."""
-        parts = torch.split(self.items, rows), torch.split(self.vectors, rows)
-        return zip(*parts, strict=True)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tronrec.params import TrainingParams
-from tronrec.rows import RowGradients
+from tronrec.rows import RowGradients, split_rows
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -52,7 +52,7 @@ class RowAdam:
     def step(self, gradients: RowGradients, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
         self.steps += 1
-        for rows, gradient in gradients.split(SLAB):
+        for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
             self._move(rows, gradient, learning_rate)
 
     def _move(
@@ -100,7 +100,7 @@ class RowAdagrad:
     @torch.no_grad()
     def step(self, gradients: RowGradients, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
-        for rows, gradient in gradients.split(SLAB):
+        for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
             total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
             self.sum.index_copy_(0, rows, total)
             update = gradient / total.sqrt_().add_(ADAGRAD_EPSILON)
