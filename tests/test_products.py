@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronrec import products
-from tronrec.precision import Scratch
+from tronrec.precision import Scratch, all_products
 from tronrec.products import Pooled, Scattered, choose_products
 from tronrec.rows import sum_by_item
 from tronrec.sampling import Negatives, Pool
@@ -74,6 +74,16 @@ def test_rounded_factors_change_little():
     assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)
     assert torch.cosine_similarity(exact, rounded, 0) > 0.9999
+
+
+@pytest.mark.parametrize("events", [1, 31, 32, 33])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_all_products_of_any_number_of_events(events, precision):
+    hidden = torch.randn(events, SIZE).to(precision)
+    vectors = torch.randn(ITEMS, SIZE).to(precision)
+    torch.testing.assert_close(
+        all_products(hidden, vectors, Scratch()), hidden @ vectors.T
+    )
 
 
 def test_rows_that_no_event_drew_are_left_out():

@@ -11,6 +11,10 @@ from tronrec.errors import UserError
 TILE = 512
 """Items multiplied at once in float32 on a CPU, which is slower if the products leave
 its cache while they are summed."""
+ROWS = 32
+"""A multiple of so many rows goes into a product in bfloat16. A CPU makes a kernel for
+each shape, which takes longer than a layer's product, and keeps those of a few shapes;
+batches come with any number of events."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,16 +66,29 @@ class Scratch:
         return self.memory[:size].view(like.dtype).view(shape)
 
 
+def missing_rows(rows: int) -> int:
+    """Return the rows to be added before a product in bfloat16."""
+    return -rows % ROWS
+
+
+def fill_up(rows: Float[Tensor, "rows size"]) -> Float[Tensor, "more size"]:
+    """Add rows of zeros where the precision wants them."""
+    if rows.dtype != torch.bfloat16:
+        return rows
+    return torch.nn.functional.pad(rows, (0, 0, 0, missing_rows(len(rows))))
+
+
 def all_products(
     hidden: Float[Tensor, "events size"],
     vectors: Float[Tensor, "items size"],
     scratch: Scratch,
 ) -> Float[Tensor, "events items"]:
     """Return the product of every hidden state with every item, in reused memory."""
+    events, hidden = len(hidden), fill_up(hidden)
     out = scratch.take(hidden, len(hidden), len(vectors))
     if hidden.device.type == "cpu" and hidden.dtype == torch.float32:
         tiles = torch.split(vectors, TILE), torch.split(out, TILE, dim=1)
         for part, products in zip(*tiles, strict=True):
             torch.mm(hidden, part.T, out=products)
         return out
-    return torch.mm(hidden, vectors.T, out=out)
+    return torch.mm(hidden, vectors.T, out=out)[:events]

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tronrec.precision import Scratch, all_products
+from tronrec.precision import Scratch, all_products, fill_up
 from tronrec.rows import Terms, row_logits, split_rows, weighted_rows
 from tronrec.sampling import Negatives
 from tronrec.schemas import PADDING
@@ -104,10 +104,11 @@ class Pooled:
         """Return the gradients of states and items, from those of the logits."""
         vectors, of_states, of_items = self.vectors, [], []
         for rows, weight, own in split_rows(EVENTS, states, weights, self.columns):
-            spread = self.scratch.take(weight, len(rows), len(vectors)).zero_()
+            filled = fill_up(rows.to(vectors.dtype))
+            spread = self.scratch.take(weight, len(filled), len(vectors)).zero_()
             spread = spread.scatter_add_(1, own, weight).to(vectors.dtype)
-            of_states.append(spread @ vectors)
-            of_items.append((spread.T @ rows.to(vectors.dtype)).to(states.dtype))
+            of_states.append((spread @ vectors)[: len(rows)])
+            of_items.append((spread.T @ filled).to(states.dtype))
         drawn = torch.zeros_like(self.pool, dtype=torch.bool)
         drawn[self.columns.view(-1)] = True
         items = torch.where(drawn, self.pool, PADDING)

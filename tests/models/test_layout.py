@@ -1,8 +1,11 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tronrec.models.encoder import choose_encoder
 from tronrec.models.layout import BlockMask, Layout
+from tronrec.params import ModelParams
 
 lengths = st.lists(st.integers(1, 7), min_size=1, max_size=30)
 
@@ -33,3 +36,17 @@ def test_blocks_are_undone(lengths, block):
     rows = torch.randn(len(layout.session), 2, 3)
     mask = BlockMask(layout)
     assert torch.equal(mask.packed(mask.queries(rows)), rows.flatten(1))
+
+
+@pytest.mark.parametrize("kind", ["transformer", "gru"])
+@given(lengths, st.integers(0, 31))
+def test_rows_of_nobody_change_no_other(kind, lengths, rows):
+    layout = layout_of(lengths, max(lengths))
+    encoder = choose_encoder(ModelParams(encoder=kind, hidden_size=8, window=7)).eval()
+    vectors = torch.randn(len(layout.session) + rows, 8)
+    count = len(layout.session)
+    with torch.no_grad():
+        alone = encoder(vectors[:count], layout)
+        filled = encoder(vectors, layout.filled(rows))
+    assert filled.isfinite().all()
+    torch.testing.assert_close(filled[:count], alone)

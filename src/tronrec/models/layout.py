@@ -5,10 +5,12 @@ and norms see n rows, and attention sees blocks of consecutive rows (`BlockMask`
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,12 @@ class Layout:
     not know how long the session will be."""
     longest: int
     """Rows of a session, at most."""
+
+    def filled(self, rows: int) -> Self:
+        """Return the layout with so many rows more, which are nobody's."""
+        nobody = (self.session[-1:] + 1).expand(rows)
+        session = torch.cat([self.session, nobody])
+        return type(self)(session, pad(self.position, (0, rows)), self.longest)
 
 
 class BlockMask:
@@ -38,8 +46,8 @@ class BlockMask:
         self.events = len(layout.session)
         self.block = block = layout.longest
         self.blocks = -(-self.events // block)
-        pad = self.blocks * block - self.events
-        session = torch.nn.functional.pad(layout.session, (0, pad), value=-1)
+        self._missing = self.blocks * block - self.events
+        session = pad(layout.session, (0, self._missing), value=-1)
         queries = session.view(self.blocks, block)
         before = torch.cat([torch.full_like(queries[:1], -2), queries[:-1]])
         keys = torch.cat([before, queries], dim=1)
@@ -72,8 +80,7 @@ class BlockMask:
     ) -> Float[Tensor, "blocks heads block size"]:
         """Cut packed rows into blocks."""
         _, heads, size = rows.shape
-        pad = self.blocks * self.block - self.events
-        rows = torch.nn.functional.pad(rows, (0, 0, 0, 0, 0, pad))
+        rows = pad(rows, (0, 0, 0, 0, 0, self._missing))
         return rows.view(self.blocks, self.block, heads, size).transpose(1, 2)
 
     def keys(
@@ -81,8 +88,7 @@ class BlockMask:
     ) -> Float[Tensor, "blocks heads keys size"]:
         """Cut packed rows into blocks, each after the block before it."""
         _, heads, size = rows.shape
-        pad = self.blocks * self.block - self.events
-        rows = torch.nn.functional.pad(rows, (0, 0, 0, 0, self.block, pad))
+        rows = pad(rows, (0, 0, 0, 0, self.block, self._missing))
         blocks = rows.view(self.blocks + 1, self.block, heads, size)
         return torch.cat([blocks[:-1], blocks[1:]], dim=1).transpose(1, 2)
 

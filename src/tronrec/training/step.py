@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import pad
 
 from tronrec.batches import Batch
 from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
-from tronrec.precision import Scratch
+from tronrec.precision import Scratch, missing_rows
 from tronrec.products import choose_products
 from tronrec.rows import RowGradients, Terms, sum_by_item
 from tronrec.sampling import NegativeSampler
@@ -66,6 +67,9 @@ class Step:
 
     def _encode(self, vectors: Tensor, batch: Batch) -> Tensor:
         """Return the hidden state of each event."""
-        rounded = self.precision is not None
-        with torch.autocast(vectors.device.type, self.precision, enabled=rounded):
+        if self.precision is None:
             return self.model.encode(vectors, batch.layout)
+        rows = missing_rows(len(vectors))
+        filled, layout = pad(vectors, (0, 0, 0, rows)), batch.layout.filled(rows)
+        with torch.autocast(vectors.device.type, self.precision):
+            return self.model.encode(filled, layout)[: len(vectors)]
