@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from reference.data import random_sessions
 from tronrec.batches import Batch, SessionBatches
 from tronrec.params import SamplingParams
-from tronrec.sampling import NegativeSampler, draw_in_batch, draw_uniform, hardest
+from tronrec.sampling import (
+    NegativeSampler,
+    comparable,
+    draw_in_batch,
+    draw_uniform,
+    hardest,
+)
 
 TOLERANCE = 5
 """Standard deviations; a right sampler fails once in a million draws."""
@@ -58,6 +64,14 @@ def test_hardest_is_topk(events, candidates, k, dtype, seed):
     assert torch.equal(values.float().sort(descending=True).values, expected)
     assert torch.equal(scores.gather(1, columns), values)
     assert all(len(set(row)) == k for row in columns.tolist())
+
+
+@given(st.lists(st.floats(width=16, allow_nan=False), max_size=20))
+def test_whole_numbers_are_in_the_order_of_floats(numbers):
+    for dtype in (torch.bfloat16, torch.float32, torch.float64):
+        floats = torch.tensor(numbers, dtype=dtype)
+        order = comparable(floats).sort().indices
+        assert torch.equal(floats[order], floats.sort().values)
 
 
 granularities = st.sampled_from(["elementwise", "sessionwise", "batchwise"])
