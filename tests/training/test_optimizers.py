@@ -37,7 +37,10 @@ def test_matches_torchs_sparse_adam_on_some_rows():
 def test_adagrad_matches_torchs_on_some_rows():
     table, theirs = torch.randn(9, 3).double(), torch.nn.Parameter(torch.empty(9, 3))
     theirs.data = table.clone()
-    adagrad, ours = torch.optim.Adagrad([theirs], lr=0.2), RowAdagrad(table)
+    _, adagrad = choose_optimizers(
+        TrainingParams(optimizer="adagrad", learning_rate=0.2), table, [theirs]
+    )
+    ours = RowAdagrad(table)
     for seed in range(20):
         generator = torch.Generator().manual_seed(seed)
         rows = torch.randperm(9, generator=generator)[:4].sort().values
@@ -46,6 +49,16 @@ def test_adagrad_matches_torchs_on_some_rows():
         adagrad.step()
         ours.step(RowGradients(rows, vectors), 0.2)
         torch.testing.assert_close(table, theirs.data)
+
+
+def test_adagrad_moves_a_row_of_small_gradients_little():
+    """As GRU4Rec's official code: lr · g / sqrt(1e-6 + sum of g²)."""
+    table = torch.zeros(2, 1, dtype=torch.float64)
+    gradients = torch.tensor([[1e-6], [0.1]], dtype=torch.float64)
+    RowAdagrad(table).step(RowGradients(torch.arange(2), gradients), 0.2)
+    expected = -0.2 * gradients / (1e-6 + gradients.square()).sqrt()
+    torch.testing.assert_close(table, expected)
+    assert table[0].abs() < 0.01 * table[1].abs()
 
 
 @pytest.mark.parametrize(

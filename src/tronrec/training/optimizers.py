@@ -12,7 +12,9 @@ from tronrec.rows import RowGradients, split_rows
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
-ADAGRAD_EPSILON = 1e-10
+ADAGRAD_START = 1e-6
+"""Of Adagrad's sums, as in GRU4Rec's official code. From 0, the first move of a row is
+as long as the learning rate, however small its gradient: negatives are thrown about."""
 SLAB = 4096
 """Rows moved at once, so that what is computed on the way stays in a CPU's cache."""
 
@@ -93,9 +95,9 @@ class RowAdagrad:
     """Adagrad (Duchi et al., 2011), which by its nature moves only the touched rows."""
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
-        """Start with sums of zero; `table` is updated in place."""
+        """Start with small sums of squares; `table` is updated in place."""
         self.table = table
-        self.sum = torch.zeros_like(table)
+        self.sum = torch.full_like(table, ADAGRAD_START)
 
     @torch.no_grad()
     def step(self, gradients: RowGradients, learning_rate: float) -> None:
@@ -103,7 +105,7 @@ class RowAdagrad:
         for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
             total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
             self.sum.index_copy_(0, rows, total)
-            update = gradient / total.sqrt_().add_(ADAGRAD_EPSILON)
+            update = gradient / total.sqrt_()
             moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
             self.table.index_copy_(0, rows, moved)
 
@@ -129,5 +131,9 @@ def choose_optimizers(
             )
             return RowAdam(table), dense
         case "adagrad":
-            dense = torch.optim.Adagrad(encoder, params.learning_rate)
+            dense = torch.optim.Adagrad(
+                encoder,
+                params.learning_rate,
+                initial_accumulator_value=ADAGRAD_START,
+            )
             return RowAdagrad(table), dense
