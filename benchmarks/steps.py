@@ -16,7 +16,7 @@ from reference.padded import PaddedTron
 from tronrec.batches import Batch
 from tronrec.data.packed import PackedSessions
 from tronrec.params import SystemParams
-from tronrec.products import Pooled, Scattered
+from tronrec.products import Products
 from tronrec.training import step as step_module
 from tronrec.training.loop import Trainer, TrainingData
 
@@ -52,10 +52,8 @@ class PackedTraining:
             (trainer.model.encoder, "forward", "encoder, forward"),
             (torch.autograd, "backward", "encoder, backward"),
             (trainer.step.sampler, "choose", "draw, score and choose negatives"),
-            (Scattered, "logits", "logits"),
-            (Pooled, "logits", "logits"),
-            (Scattered, "gradients", "gradient of hidden states"),
-            (Pooled, "gradients", "gradient of hidden states"),
+            (Products, "logits", "logits"),
+            (Products, "gradients", "gradient of hidden states"),
             (step_module, "sum_by_item", "gradient of items"),
             (trainer.rows, "step", "row-wise Adam"),
             (trainer.dense, "step", "Adam of the encoder"),

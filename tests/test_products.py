@@ -1,4 +1,4 @@
-"""Both ways to the same logits and gradients."""
+"""All ways to the same logits and gradients."""
 
 import pytest
 import torch
@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tronrec import products
 from tronrec.precision import Scratch, all_products
-from tronrec.products import Pooled, Scattered, choose_products
+from tronrec.products import Dense, Products, Scattered, Shared, choose_products
 from tronrec.rows import sum_by_item
-from tronrec.sampling import Negatives, Pool
+from tronrec.sampling import Negatives
 
 ITEMS, SIZE = 30, 5
 
@@ -21,36 +21,65 @@ def dense_gradient(found) -> torch.Tensor:
     return dense.index_add_(0, gradients.items, gradients.vectors)
 
 
+sizes = st.integers(1, 9)
+
+
+def double(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
 @settings(deadline=None)
-@given(st.integers(1, 9), st.integers(1, 12), st.integers(1, 25), st.integers(0, 2**32))
-def test_both_match_autograd(events, candidates, size, seed):
+@given(sizes, st.integers(1, 12), st.integers(0, 2**32))
+def test_candidates_match_autograd(events, candidates, seed):
     torch.manual_seed(seed)
-    table = torch.randn(ITEMS + 1, SIZE).double()
-    table[0] = 0
-    states = torch.randn(events, SIZE).double()
-    pool = torch.randint(1, ITEMS + 1, (size,))  # with repetitions
-    columns = torch.randint(size, (events, candidates))  # likewise
-    weights = torch.randn(events, candidates).double()
+    table, states = double(ITEMS + 1, SIZE), double(events, SIZE)
+    items = torch.randint(1, ITEMS + 1, (events, candidates))  # with repetitions
+    weights = double(events, candidates)
 
     table.requires_grad_(), states.requires_grad_()
-    expected = torch.einsum("nd,nkd->nk", states, table[pool[columns]])
+    expected = torch.einsum("nd,nkd->nk", states, table[items])
     (expected * weights).sum().backward()
     of_table, of_states = table.grad, states.grad
     table, states = table.detach(), states.detach()
 
-    ways = Scattered(table, pool[columns]), Pooled(pool, table[pool], columns)
-    for way in ways:
+    for way in (Scattered(table, items), Dense(table, items)):
         torch.testing.assert_close(way.logits(states), expected.detach())
         found, terms = way.gradients(states, weights)
         torch.testing.assert_close(found, of_states)
         torch.testing.assert_close(dense_gradient(terms), of_table)
 
 
+@settings(deadline=None)
+@given(sizes, sizes, st.integers(0, 5), st.integers(0, 2**32))
+def test_shared_negatives_match_those_of_each_event(events, shared, own, seed):
+    torch.manual_seed(seed)
+    table, states = double(ITEMS + 1, SIZE), double(events, SIZE)
+    target = torch.randint(1, ITEMS + 1, (events, 1))
+    of_all = torch.randint(1, ITEMS + 1, (shared,))  # with repetitions
+    of_each = torch.randint(1, ITEMS + 1, (events, own))
+    candidates = torch.cat([target, of_all.expand(events, -1), of_each], 1)
+    plain = Scattered(table, candidates)
+    split = Products(
+        Scattered(table, torch.cat([target, of_each], 1)),
+        Shared(of_all, table[of_all]),
+    )
+
+    positive, negative = split.logits(states)
+    expected = plain.logits(states)
+    torch.testing.assert_close(positive, expected[:, 0])
+    torch.testing.assert_close(negative, expected[:, 1:])
+    weights = double(*candidates.shape)
+    expected_states, expected_terms = plain.gradients(states, weights)
+    of_states, terms = split.gradients(states, weights[:, 0], weights[:, 1:])
+    torch.testing.assert_close(of_states, expected_states)
+    torch.testing.assert_close(dense_gradient(terms), dense_gradient(expected_terms))
+
+
 def test_events_in_parts(monkeypatch):
     torch.manual_seed(0)
     table, states = torch.randn(ITEMS + 1, SIZE), torch.randn(11, SIZE)
-    columns, weights = torch.randint(ITEMS, (11, 6)), torch.randn(11, 6)
-    way = Pooled(torch.arange(ITEMS), table[:-1], columns)
+    items, weights = torch.randint(ITEMS + 1, (11, 6)), torch.randn(11, 6)
+    way = Dense(table, items)
     logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
     monkeypatch.setattr(products, "EVENTS", 4)
     torch.testing.assert_close(way.logits(states), logits)
@@ -59,19 +88,22 @@ def test_events_in_parts(monkeypatch):
     torch.testing.assert_close(terms_again.vectors, terms.vectors)
 
 
-def test_rounded_factors_change_little():
+@pytest.mark.parametrize("kind", ["dense", "shared"])
+def test_rounded_factors_change_little(kind):
     torch.manual_seed(0)
-    table, states = torch.randn(ITEMS, 64), torch.randn(11, 64)
-    columns, weights = torch.randint(ITEMS, (11, 90)), torch.randn(11, 90)
+    table, states = torch.randn(ITEMS + 1, 64), torch.randn(11, 64)
+    items, weights = torch.randint(ITEMS + 1, (11, 90)), torch.randn(11, 90)
     found = []
     for precision in (torch.float32, torch.bfloat16):
-        way = Pooled(torch.arange(ITEMS), table.to(precision), columns)
+        rounded = table.to(precision)
+        way = Dense(rounded, items)
+        if kind == "shared":
+            way = Shared(items[0], rounded[items[0]])
         logits, (of_states, terms) = way.logits(states), way.gradients(states, weights)
-        found.append(
-            torch.cat([x.flatten() for x in (logits, of_states, terms.vectors)])
-        )
+        gradients = of_states, terms.vectors
+        assert all(x.dtype == torch.float32 for x in gradients)
+        found.append(torch.cat([x.flatten().float() for x in (logits, *gradients)]))
     exact, rounded = found
-    assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)
     assert torch.cosine_similarity(exact, rounded, 0) > 0.9999
 
@@ -87,28 +119,22 @@ def test_all_products_of_any_number_of_events(events, precision):
 
 
 def test_rows_that_no_event_drew_are_left_out():
-    way = Pooled(torch.tensor([7, 8, 9]), torch.randn(3, SIZE), torch.tensor([[0, 2]]))
+    way = Dense(torch.randn(ITEMS + 1, SIZE), torch.tensor([[7, 9]]))
     _, terms = way.gradients(torch.randn(1, SIZE), torch.ones(1, 2))
     assert sum_by_item(terms).items.tolist() == [0, 7, 9]
 
 
-@pytest.mark.parametrize(
-    ("candidates", "pool_size", "way"),
-    [(2, None, Scattered), (3, None, Pooled), (2, 30, Pooled), (2, 31, Scattered)],
-)
-def test_the_dense_product_serves_many_candidates(candidates, pool_size, way):
+@pytest.mark.parametrize("shared", [0, 5])
+@pytest.mark.parametrize(("own", "way"), [(2, Scattered), (3, Dense)])
+def test_the_dense_product_serves_many_candidates(shared, own, way):
     table, targets = torch.randn(ITEMS + 1, SIZE), torch.randint(1, ITEMS + 1, (4,))
-    negatives = torch.randint(1, ITEMS + 1, (4, candidates))
-    pool = None
-    if pool_size is not None:
-        items = torch.cat([targets, negatives.view(-1)])
-        fill = torch.ones(pool_size - len(items), dtype=torch.long)
-        column = torch.arange(4)
-        rest = (4 + torch.arange(4 * candidates)).view(4, -1)
-        pool = Pool(torch.cat([items, fill]), column, rest)
-    drawn = Negatives(negatives, torch.zeros_like(negatives, dtype=torch.bool), pool)
+    own = torch.randint(1, ITEMS + 1, (4, own))
+    shared = torch.randint(1, ITEMS + 1, (shared,))
+    hit = torch.zeros(4, len(shared) + own.shape[1], dtype=torch.bool)
+    drawn = Negatives(shared, own, hit)
     found = choose_products(table, targets, drawn, Scratch())
-    assert isinstance(found, way)
-    states = torch.randn(4, SIZE)
-    wanted = Scattered(table, torch.cat([targets[:, None], negatives], 1))
-    torch.testing.assert_close(found.logits(states), wanted.logits(states))
+    assert isinstance(found.own, way)
+    assert (found.shared is not None) == bool(len(shared))
+    positive, negative = found.logits(torch.randn(4, SIZE))
+    assert positive.shape == (4,)
+    assert negative.shape == hit.shape

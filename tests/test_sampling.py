@@ -1,9 +1,12 @@
+from typing import NamedTuple
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.data import random_sessions
+from reference.model import all_negatives
 from tronrec.batches import Batch, SessionBatches
 from tronrec.params import SamplingParams
 from tronrec.sampling import (
@@ -93,6 +96,11 @@ def mixes(draw, top_k: bool) -> SamplingParams:
     )
 
 
+class Drawn(NamedTuple):
+    items: torch.Tensor
+    hit: torch.Tensor
+
+
 def choose(params: SamplingParams, seed: int, num_items: int):
     torch.manual_seed(seed)
     batch = make_batch(seed, num_items)
@@ -100,7 +108,8 @@ def choose(params: SamplingParams, seed: int, num_items: int):
     generator = torch.Generator().manual_seed(seed)
     clicks = torch.randint(1, num_items + 1, (100,), dtype=torch.int32)
     sampler = NegativeSampler(params, torch.float32, clicks)
-    return batch, table, hidden, sampler.choose(hidden, table, batch, generator)
+    found = sampler.choose(hidden, table, batch, generator)
+    return batch, table, hidden, Drawn(all_negatives(found), found.hit)
 
 
 def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
@@ -178,7 +187,7 @@ def test_frequent_items_are_drawn_by_their_clicks():
     batch, generator = make_batch(0, 9), torch.Generator().manual_seed(0)
     table, hidden = torch.randn(10, 8), torch.randn(len(batch), 8)
     sampler = NegativeSampler(params, torch.float32, clicks)
-    items = sampler.choose(hidden, table, batch, generator).items[0, 5:]
+    items = sampler.choose(hidden, table, batch, generator).shared[5:]
     counts = torch.bincount(items, minlength=10)
     assert counts.sum() == counts[1:4].sum() == 20_000
     assert_equally_likely(counts[1:4] / torch.tensor([2, 1, 5]))

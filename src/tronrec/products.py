@@ -1,9 +1,10 @@
-"""Logits of each event's candidates, and the gradients they give: the cheaper way.
+"""Logits of targets and negatives, and the gradients they give: the cheaper way.
 
-A few candidates are multiplied where they lie, pair by pair (`Scattered`). Where events
-share most candidates, because they are drawn once for the batch or are a large part of
-the catalogue, one dense product of all events with a pool of items costs less
-(`Pooled`), and its factors may be rounded to bfloat16. Otherwise both compute the same.
+A few candidates of an event are multiplied where they lie, pair by pair (`Scattered`).
+Where they are a large part of the catalogue, one dense product of all events with all
+items costs less (`Dense`). Negatives that all events share are a dense product of their
+own (`Shared`). The factors of both may be rounded to bfloat16; otherwise all compute
+the same.
 """
 
 from dataclasses import dataclass, field
@@ -20,20 +21,20 @@ from tronrec.sampling import Negatives
 from tronrec.schemas import PADDING
 
 DENSE = 10
-"""Items of the pool for each candidate of an event, up to which the dense product is
-the faster one: measured on two CPU cores, at size 200."""
+"""Items of the catalogue for each candidate of an event, up to which the dense product
+is the faster one: measured on two CPU cores, at size 200."""
 EVENTS = 1024
-"""Events multiplied with the pool at once, more than most batches have: memory is so
-many scores an item."""
+"""Events multiplied with the catalogue at once, more than most batches have: memory is
+so many scores an item."""
 
 
-class Products(Protocol):
+class Candidates(Protocol):
     """Hidden states times the candidates of each event, forwards and backwards."""
 
     def logits(
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
-        """Return the product of each hidden state with its own candidates."""
+        """Return the product of each hidden state with its candidates."""
         ...
 
     def gradients(
@@ -47,7 +48,7 @@ class Products(Protocol):
 
 @dataclass(frozen=True)
 class Scattered:
-    """Candidates of their own for each event."""
+    """Candidates of their own for each event, multiplied pair by pair."""
 
     table: Float[Tensor, "rows size"]
     items: Int[Tensor, "events candidates"]
@@ -55,7 +56,7 @@ class Scattered:
     def logits(
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
-        """Return the product of each hidden state with its own candidates."""
+        """Return the product of each hidden state with its candidates."""
         return row_logits(states, self.table, self.items)
 
     def gradients(
@@ -76,23 +77,21 @@ class Scattered:
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """Candidates that are columns of one pool of items."""
+class Dense:
+    """The same, as columns of the product with the whole catalogue."""
 
-    pool: Int[Tensor, "pool"]
-    """The items of the pool; one may stand there more than once."""
-    vectors: Float[Tensor, "pool size"]
-    """Their vectors; factors and products are rounded to this precision."""
-    columns: Int[Tensor, "events candidates"]
+    table: Float[Tensor, "rows size"]
+    """Item vectors; factors and products are rounded to this precision."""
+    items: Int[Tensor, "events candidates"]
     scratch: Scratch = field(default_factory=Scratch)
 
     def logits(
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
-        """Return the product of each hidden state with its own candidates."""
-        vectors, found = self.vectors, []
-        for rows, own in split_rows(EVENTS, states, self.columns):
-            products = all_products(rows.to(vectors.dtype), vectors, self.scratch)
+        """Return the product of each hidden state with its candidates."""
+        table, found = self.table, []
+        for rows, own in split_rows(EVENTS, states, self.items):
+            products = all_products(rows.to(table.dtype), table, self.scratch)
             found.append(products.gather(1, own))
         return torch.cat(found).to(states.dtype)
 
@@ -102,18 +101,87 @@ class Pooled:
         weights: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
-        vectors, of_states, of_items = self.vectors, [], []
-        for rows, weight, own in split_rows(EVENTS, states, weights, self.columns):
-            filled = fill_up(rows.to(vectors.dtype))
-            spread = self.scratch.take(weight, len(filled), len(vectors)).zero_()
-            spread = spread.scatter_add_(1, own, weight).to(vectors.dtype)
-            of_states.append((spread @ vectors)[: len(rows)])
+        table, of_states, of_items = self.table, [], []
+        for rows, weight, own in split_rows(EVENTS, states, weights, self.items):
+            filled = fill_up(rows.to(table.dtype))
+            spread = self.scratch.take(weight, len(filled), len(table)).zero_()
+            spread = spread.scatter_add_(1, own, weight).to(table.dtype)
+            of_states.append((spread @ table)[: len(rows)])
             of_items.append((spread.T @ filled).to(states.dtype))
-        drawn = torch.zeros_like(self.pool, dtype=torch.bool)
-        drawn[self.columns.view(-1)] = True
-        items = torch.where(drawn, self.pool, PADDING)
+        drawn = torch.zeros_like(table[:, 0], dtype=torch.bool)
+        drawn[self.items.view(-1)] = True
+        every = torch.arange(len(table), device=table.device)
+        items = torch.where(drawn, every, PADDING)
         terms = Terms.single(items, reduce(Tensor.add_, of_items))
         return torch.cat(of_states).to(states.dtype), terms
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Candidates that are the same for all events."""
+
+    items: Int[Tensor, "candidates"]
+    vectors: Float[Tensor, "candidates size"]
+    """Their vectors; factors and products are rounded to this precision."""
+    scratch: Scratch = field(default_factory=Scratch)
+
+    def logits(
+        self, states: Float[Tensor, "events size"]
+    ) -> Float[Tensor, "events candidates"]:
+        """Return the products as rounded, in memory that is soon used again."""
+        return all_products(states.to(self.vectors.dtype), self.vectors, self.scratch)
+
+    def gradients(
+        self,
+        states: Float[Tensor, "events size"],
+        weights: Float[Tensor, "events candidates"],
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
+        """Return the gradients of states and items, from those of the logits."""
+        dtype = self.vectors.dtype
+        weights, filled = fill_up(weights.to(dtype)), fill_up(states.to(dtype))
+        of_states = (weights @ self.vectors)[: len(states)]
+        of_items = weights.T @ filled
+        terms = Terms.single(self.items, of_items.to(states.dtype))
+        return of_states.to(states.dtype), terms
+
+
+@dataclass(frozen=True)
+class Products:
+    """All logits of a step: of each event's target and of its negatives."""
+
+    own: Candidates
+    """The target, the first, and the event's own negatives."""
+    shared: Shared | None
+    """The negatives of all events, which come before the others."""
+
+    def logits(
+        self, states: Float[Tensor, "events size"]
+    ) -> tuple[Float[Tensor, "events"], Float[Tensor, "events negatives"]]:
+        """Return the logits of targets and negatives."""
+        own = self.own.logits(states)
+        positive, own = own[:, 0], own[:, 1:]
+        if self.shared is None:
+            return positive, own
+        products = self.shared.logits(states)
+        count = products.shape[1]
+        negative = own.new_empty(len(own), count + own.shape[1])
+        negative[:, :count], negative[:, count:] = products, own
+        return positive, negative
+
+    def gradients(
+        self,
+        states: Float[Tensor, "events size"],
+        positive: Float[Tensor, "events"],
+        negative: Float[Tensor, "events negatives"],
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
+        """Return the gradients of states and items, from those of the logits."""
+        count = 0 if self.shared is None else len(self.shared.items)
+        weights = torch.cat([positive[:, None], negative[:, count:]], 1)
+        of_states, terms = self.own.gradients(states, weights)
+        if self.shared is not None:
+            more, of_shared = self.shared.gradients(states, negative[:, :count])
+            of_states, terms = of_states + more, terms + of_shared
+        return of_states, terms
 
 
 def choose_products(
@@ -123,7 +191,7 @@ def choose_products(
     scratch: Scratch,
     precision: torch.dtype | None = None,
 ) -> Products:
-    """Return the products of each event with its target, the first, and negatives.
+    """Return the products of each event with its target and its negatives.
 
     Args:
         table: Item vectors.
@@ -132,16 +200,12 @@ def choose_products(
         scratch: Memory for a dense product.
         precision: What a dense product's factors are rounded to; None: not at all.
     """
-    pool, drawn = negatives.pool, negatives.items
-    size = len(table) if pool is None else len(pool.items)
-    dense = size <= DENSE * (1 + drawn.shape[1])
-    rounding = precision or table.dtype
-    if dense and pool is not None:
-        columns = torch.cat([pool.targets[:, None], pool.negatives], 1)
-        vectors = table.index_select(0, pool.items).to(rounding)
-        return Pooled(pool.items, vectors, columns, scratch)
-    items = torch.cat([targets[:, None], drawn], 1)
-    if dense:
-        every = torch.arange(size, device=table.device)
-        return Pooled(every, table.to(rounding), items, scratch)
-    return Scattered(table, items)
+    items = torch.cat([targets[:, None], negatives.own], 1)
+    rounding, shared = precision or table.dtype, None
+    own: Candidates = Scattered(table, items)
+    if len(table) <= DENSE * items.shape[1]:
+        own = Dense(table.to(rounding), items, scratch)
+    if len(negatives.shared):
+        vectors = table.index_select(0, negatives.shared).to(rounding)
+        shared = Shared(negatives.shared, vectors, scratch)
+    return Products(own, shared)

@@ -26,25 +26,15 @@ REDRAWS = 8
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Items of which each event's candidates are some."""
-
-    items: Int[Tensor, "pool"]
-    targets: Int[Tensor, "events"]
-    """The column of each event's target."""
-    negatives: Int[Tensor, "events negatives"]
-    """The columns of its negatives."""
-
-
-@dataclass(frozen=True)
 class Negatives:
-    """The negatives an event is trained against."""
+    """The negatives an event is trained against: those of all events, then its own."""
 
-    items: Int[Tensor, "events negatives"]
+    shared: Int[Tensor, "shared"]
+    """Items that every event has, where one draw serves the batch."""
+    own: Int[Tensor, "events own"]
+    """Items of each event."""
     hit: Bool[Tensor, "events negatives"]
     """What is no negative after all, such as the event's own target; to be ignored."""
-    pool: Pool | None = None
-    """The items of which all negatives are some, where all events share one draw."""
 
 
 def draw_uniform(
@@ -182,12 +172,16 @@ class NegativeSampler:
         """
         uniform = self._draw_uniform(len(table) - 1, batch, generator)
         rows = self._draw_in_batch(batch, generator)
+        none = uniform.new_empty(0)
         if self.params.top_k is None:
-            clicks = batch.clicks[rows]
-            items = torch.cat([uniform.expand(len(batch), -1), clicks], 1)
+            own = batch.clicks[rows]
             hit = self._uniform_hits(uniform, batch), self._in_batch_hits(rows, batch)
-            pool = self._pool(uniform, rows, batch)
-            return Negatives(items, torch.cat(hit, 1), pool)
+            shared = none
+            if self.params.uniform_granularity == "batchwise":
+                [shared] = uniform
+            else:
+                own = torch.cat([uniform, own], 1)
+            return Negatives(shared, own, torch.cat(hit, 1))
         kinds = (
             self._best_uniform(hidden, table, uniform, batch),
             self._in_batch(hidden, table, rows, batch),
@@ -195,7 +189,7 @@ class NegativeSampler:
         scores = torch.cat([scores for scores, _ in kinds], 1)
         best, column = hardest(scores, self.params.top_k)
         items = torch.cat([items for _, items in kinds], 1).gather(1, column)
-        return Negatives(items, best == -torch.inf)
+        return Negatives(none, items, best == -torch.inf)
 
     def _draw_uniform(
         self, num_items: int, batch: Batch, generator: Generator
@@ -239,23 +233,6 @@ class NegativeSampler:
         owners = _owners(batch, granularity)
         rows = draw_in_batch(batch.lengths, owners, count, generator)
         return _spread(rows, batch, granularity)
-
-    def _pool(
-        self,
-        uniform: Int[Tensor, "rows uniform"],
-        rows: Int[Tensor, "events in_batch"],
-        batch: Batch,
-    ) -> Pool | None:
-        """Return a batchwise draw and the clicks of the batch."""
-        if self.params.uniform_granularity != "batchwise":
-            return None
-        [shared] = uniform
-        column = torch.arange(len(shared), device=shared.device)
-        negatives = torch.cat(
-            [column.expand(len(batch), -1), len(shared) + rows], dim=1
-        )
-        items = torch.cat([shared, batch.clicks])
-        return Pool(items, len(shared) + batch.targets, negatives)
 
     def _uniform_hits(
         self, items: Int[Tensor, "rows items"], batch: Batch

@@ -7,6 +7,13 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from tronrec.models.recommender import Recommender
+from tronrec.sampling import Negatives
+
+
+def all_negatives(negatives: Negatives) -> Tensor:
+    """Return the negatives of each event, those that all events share first."""
+    shared = negatives.shared.expand(len(negatives.own), -1)
+    return torch.cat([shared, negatives.own], 1)
 
 
 def norm(rows: Tensor, module: torch.nn.LayerNorm) -> Tensor:

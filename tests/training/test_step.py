@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from reference.data import random_sessions
+from reference.model import all_negatives
 from tronrec.batches import Batch, SessionBatches
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
@@ -43,17 +44,20 @@ def make_batch(seed: int) -> Batch:
     return next(batches.epoch(batch_size=20, window=8, generator=generator))
 
 
+@pytest.mark.parametrize("granularity", ["sessionwise", "batchwise"])
 @pytest.mark.parametrize("top_k", [None, 1, 10])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("encoder", MODELS)
-def test_gradients_match_autograd(top_k, seed, encoder):
+def test_gradients_match_autograd(granularity, top_k, seed, encoder):
     torch.manual_seed(seed)
     batch = make_batch(seed)
     model_params, loss_params = MODELS[encoder]
     params = ModelParams(hidden_size=16, dropout=0, window=8, **model_params)
     model, loss_function = Recommender(params, NUM_ITEMS), choose_loss(loss_params)
     model = model.double()
-    negatives = SamplingParams(uniform=320, in_batch=17, top_k=top_k)
+    negatives = SamplingParams(
+        uniform=320, uniform_granularity=granularity, in_batch=17, top_k=top_k
+    )
     sampler = Recorder(negatives, torch.float64)
     step = Step(model, sampler, loss_function)
     found = step.backward(batch, torch.Generator().manual_seed(seed))
@@ -63,7 +67,8 @@ def test_gradients_match_autograd(top_k, seed, encoder):
     model.items.requires_grad_()
     hidden = model(batch.clicks[batch.inputs], batch.layout)
     positive = (hidden * model.items[batch.clicks[batch.targets]]).sum(1)
-    negative = torch.einsum("nd,nkd->nk", hidden, model.items[sampler.found.items])
+    negatives = model.items[all_negatives(sampler.found)]
+    negative = torch.einsum("nd,nkd->nk", hidden, negatives)
     loss = loss_function(positive, negative, sampler.found.hit)
     loss.backward()
 

@@ -64,6 +64,7 @@ class Recommender(nn.Module):
         so whatever multiplies hidden states and rows knows of no bias.
         """
         hidden: Tensor = self.encoder(rows[:, : self.params.hidden_size], layout)
+        hidden = hidden.to(rows.dtype)  # what follows autocast would round
         if self.params.temperature is not None:
             hidden = normalize(hidden) / self.params.temperature
         if self.params.item_bias:

@@ -55,11 +55,12 @@ class Step:
         products = choose_products(
             table, targets, negatives, self.scratch, self.precision
         )
-        logits = products.logits(states).requires_grad_()
-        loss = self.loss(logits[:, 0], logits[:, 1:], negatives.hit)
-        (weights,) = torch.autograd.grad(loss, logits)
+        logits = products.logits(states)
+        positive, negative = (part.requires_grad_() for part in logits)
+        loss = self.loss(positive, negative, negatives.hit)
+        of_logits = torch.autograd.grad(loss, (positive, negative))
 
-        of_states, terms = products.gradients(states, weights)
+        of_states, terms = products.gradients(states, *of_logits)
         torch.autograd.backward(hidden, of_states)
         assert vectors.grad is not None
         terms += Terms.single(items, vectors.grad)
