@@ -109,7 +109,7 @@ class Dense:
             of_states.append((spread @ table)[: len(rows)])
             of_items.append((spread.T @ filled).to(states.dtype))
         drawn = torch.zeros_like(table[:, 0], dtype=torch.bool)
-        drawn[self.items.view(-1)] = True
+        drawn.index_fill_(0, self.items.view(-1), True)
         every = torch.arange(len(table), device=table.device)
         items = torch.where(drawn, every, PADDING)
         terms = Terms.single(items, reduce(Tensor.add_, of_items))
