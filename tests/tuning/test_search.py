@@ -129,6 +129,17 @@ def test_named_systems_are_tried_first_just_as_they_are(tmp_path):
     assert "warm_start" not in third.user_attrs
 
 
+def test_a_queued_trial_outlives_a_narrower_range(tmp_path, recwarn):
+    open_in(tmp_path, warm_start={"near": SystemParams()})
+    space = {"training": {"learning_rate": {"low": 1e-2, "high": 1e-1, "log": True}}}
+    opened = open_in(tmp_path, space=space, trials=1)
+    Search(opened, train).run()
+    [trial] = opened.load().trials
+    assert trial.user_attrs["system"]["training"]["learning_rate"] == 1e-3
+    assert trial.params == {}
+    assert not recwarn.list
+
+
 def test_time_is_a_limit(tmp_path, monkeypatch):
     clock = iter([0.0, 0.0, 59.0, 61.0])
     monkeypatch.setattr(search, "time", SimpleNamespace(monotonic=clock.__next__))

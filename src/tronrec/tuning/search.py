@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from tronrec.params import SystemParams
-from tronrec.tuning.space import apply, distributions, draw, suggest
+from tronrec.tuning.space import apply, contains, distributions, draw, suggest
 from tronrec.tuning.storage import OpenedStudy
 from tronrec.tuning.study import queue
 
@@ -147,7 +147,8 @@ class Search:
         if "system" in facts:  # a queued trial
             for name, dimension in self.params.dimensions().items():
                 for key, distribution in distributions(name, dimension):
-                    if key in facts["fixed"]:
+                    value = facts["fixed"].get(key)
+                    if key in facts["fixed"] and contains(distribution, value):
                         suggest(trial, key, distribution)
             return True
         values = draw(self.params, trial)
