@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tronrec.training import memory
-from tronrec.training.memory import peak_bytes, reset_peak
+from tronrec.training.memory import peak_bytes, release_freed, reset_peak
 
 cpu = torch.device("cpu")
 
@@ -21,3 +21,13 @@ def test_where_nothing_tells_the_peak_it_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "CLEAR", tmp_path / "none")
     reset_peak(cpu)
     assert peak_bytes(cpu) is None
+
+
+def test_freed_memory_is_given_back_where_the_c_library_can(monkeypatch):
+    given: list[int] = []
+    monkeypatch.setattr(memory, "TRIM", given.append)
+    release_freed()
+    assert given == [0]
+    monkeypatch.setattr(memory, "TRIM", None)
+    release_freed()
+    assert given == [0]

@@ -29,6 +29,7 @@ from tronrec.params import SystemParams
 from tronrec.precision import coarse_dtype
 from tronrec.sampling import NegativeSampler
 from tronrec.training.history import best_epoch, describe, history_table
+from tronrec.training.memory import release_freed
 from tronrec.training.optimizers import choose_optimizers
 from tronrec.training.schedule import learning_rate
 from tronrec.training.session_parallel import choose_batches
@@ -36,6 +37,9 @@ from tronrec.training.step import Step
 from tronrec.training.workers import Alone
 
 logger = logging.getLogger(__name__)
+
+RELEASE = 200
+"""Steps after which freed memory is given back to the system."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,8 @@ class Trainer:
                 loss = self.update(batch, negatives, rate)
                 total += loss * batch.predictions
                 events += batch.predictions
+                if number % RELEASE == 0:
+                    release_freed()
         return float(total) / events
 
     def update(

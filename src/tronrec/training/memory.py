@@ -1,5 +1,7 @@
-"""The peak memory of a training, where the system can tell it."""
+"""The memory of a training: its peak, and what it does not need any more."""
 
+import ctypes
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import torch
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"
+TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+"""glibc's; other C libraries have none."""
 
 
 def reset_peak(device: torch.device) -> None:
@@ -26,3 +30,13 @@ def peak_bytes(device: torch.device) -> int | None:
         return None
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
     return int(found[1]) * 1024 if found else None
+
+
+def release_freed() -> None:
+    """Give memory that was freed back to the system, where the C library keeps it.
+
+    Tensors of one batch do not fit into the gaps that those of others left, and in an
+    hour the gaps grow to gigabytes.
+    """
+    if TRIM is not None:
+        TRIM(0)
