@@ -108,7 +108,7 @@ class Bench:
         """Return the seconds of a system's step, and its epochs in an hour."""
         params = SystemParams.model_validate(block)
         training = PackedTraining(params, case, self.device)
-        training.several(3)
+        training.several()
         seconds = sorted(timed(training.step) for _ in range(20))[10]
         steps = training.trainer.batches.steps(params.training.batch_size)
         share = len(case.sessions) / case.sessions_per_epoch
