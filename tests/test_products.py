@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference.model import all_negatives
 from tronrec import products
 from tronrec.precision import Scratch, all_products
 from tronrec.products import Dense, Products, Scattered, Shared, choose_products
@@ -135,6 +136,10 @@ def test_the_dense_product_serves_many_candidates(shared, own, way):
     found = choose_products(table, targets, drawn, Scratch())
     assert isinstance(found.own, way)
     assert (found.shared is not None) == bool(len(shared))
-    positive, negative = found.logits(torch.randn(4, SIZE))
-    assert positive.shape == (4,)
+    states = torch.randn(4, SIZE)
+    positive, negative = found.logits(states)
     assert negative.shape == hit.shape
+    items = torch.cat([targets[:, None], all_negatives(drawn)], 1)
+    wanted = Scattered(table, items).logits(states)
+    torch.testing.assert_close(positive, wanted[:, 0])
+    torch.testing.assert_close(negative, wanted[:, 1:])

@@ -71,11 +71,16 @@ def missing_rows(rows: int) -> int:
     return -rows % ROWS
 
 
-def fill_up(rows: Float[Tensor, "rows size"]) -> Float[Tensor, "more size"]:
-    """Add rows of zeros where the precision wants them."""
-    if rows.dtype != torch.bfloat16:
-        return rows
-    return torch.nn.functional.pad(rows, (0, 0, 0, missing_rows(len(rows))))
+def rounded(
+    rows: Float[Tensor, "rows size"], precision: torch.dtype
+) -> Float[Tensor, "more size"]:
+    """Return the rows in a precision, with rows of zeros behind where it wants them."""
+    if precision != torch.bfloat16:
+        return rows.to(precision)
+    count = len(rows)
+    filled = rows.new_empty(count + missing_rows(count), rows.shape[1], dtype=precision)
+    filled[:count], filled[count:] = rows, 0
+    return filled
 
 
 def all_products(
@@ -83,8 +88,11 @@ def all_products(
     vectors: Float[Tensor, "items size"],
     scratch: Scratch,
 ) -> Float[Tensor, "events items"]:
-    """Return the product of every hidden state with every item, in reused memory."""
-    events, hidden = len(hidden), fill_up(hidden)
+    """Return the product of every hidden state with every item, in reused memory.
+
+    Hidden states are rounded to the precision of the items.
+    """
+    events, hidden = len(hidden), rounded(hidden, vectors.dtype)
     out = scratch.take(hidden, len(hidden), len(vectors))
     if hidden.device.type == "cpu" and hidden.dtype == torch.float32:
         tiles = torch.split(vectors, TILE), torch.split(out, TILE, dim=1)

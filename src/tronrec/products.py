@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tronrec.precision import Scratch, all_products, fill_up
+from tronrec.precision import Scratch, all_products, rounded
 from tronrec.rows import Terms, row_logits, split_rows, weighted_rows
 from tronrec.sampling import Negatives
 from tronrec.schemas import PADDING
@@ -28,7 +28,7 @@ EVENTS = 1024
 so many scores an item."""
 
 
-class Candidates(Protocol):
+class CandidateProducts(Protocol):
     """Hidden states times the candidates of each event, forwards and backwards."""
 
     def logits(
@@ -89,9 +89,9 @@ class Dense:
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its candidates."""
-        table, found = self.table, []
+        found = []
         for rows, own in split_rows(EVENTS, states, self.items):
-            products = all_products(rows.to(table.dtype), table, self.scratch)
+            products = all_products(rows, self.table, self.scratch)
             found.append(products.gather(1, own))
         return torch.cat(found).to(states.dtype)
 
@@ -103,17 +103,17 @@ class Dense:
         """Return the gradients of states and items, from those of the logits."""
         table, of_states, of_items = self.table, [], []
         for rows, weight, own in split_rows(EVENTS, states, weights, self.items):
-            filled = fill_up(rows.to(table.dtype))
-            spread = self.scratch.take(weight, len(filled), len(table)).zero_()
-            spread = spread.scatter_add_(1, own, weight).to(table.dtype)
-            of_states.append((spread @ table)[: len(rows)])
-            of_items.append((spread.T @ filled).to(states.dtype))
+            spread = self.scratch.take(weight, len(rows), len(table)).zero_()
+            spread.scatter_add_(1, own, weight)
+            of_rows, of_table = _gradients(rows, table, spread)
+            of_states.append(of_rows)
+            of_items.append(of_table)
         drawn = torch.zeros_like(table[:, 0], dtype=torch.bool)
         drawn.index_fill_(0, self.items.view(-1), True)
         every = torch.arange(len(table), device=table.device)
         items = torch.where(drawn, every, PADDING)
         terms = Terms.single(items, reduce(Tensor.add_, of_items))
-        return torch.cat(of_states).to(states.dtype), terms
+        return torch.cat(of_states), terms
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Shared:
         self, states: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
         """Return the products as rounded, in memory that is soon used again."""
-        return all_products(states.to(self.vectors.dtype), self.vectors, self.scratch)
+        return all_products(states, self.vectors, self.scratch)
 
     def gradients(
         self,
@@ -137,19 +137,29 @@ class Shared:
         weights: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of states and items, from those of the logits."""
-        dtype = self.vectors.dtype
-        weights, filled = fill_up(weights.to(dtype)), fill_up(states.to(dtype))
-        of_states = (weights @ self.vectors)[: len(states)]
-        of_items = weights.T @ filled
-        terms = Terms.single(self.items, of_items.to(states.dtype))
-        return of_states.to(states.dtype), terms
+        of_states, of_items = _gradients(states, self.vectors, weights)
+        return of_states, Terms.single(self.items, of_items)
+
+
+def _gradients(
+    states: Float[Tensor, "events size"],
+    vectors: Float[Tensor, "items size"],
+    weights: Float[Tensor, "events items"],
+) -> tuple[Float[Tensor, "events size"], Float[Tensor, "items size"]]:
+    """Return the gradients of states and vectors, from those of all their products.
+
+    Factors are rounded to the precision of the vectors.
+    """
+    rows, weights = (rounded(part, vectors.dtype) for part in (states, weights))
+    of_states = (weights @ vectors)[: len(states)]
+    return of_states.to(states.dtype), (weights.T @ rows).to(states.dtype)
 
 
 @dataclass(frozen=True)
 class Products:
     """All logits of a step: of each event's target and of its negatives."""
 
-    own: Candidates
+    own: CandidateProducts
     """The target, the first, and the event's own negatives."""
     shared: Shared | None
     """The negatives of all events, which come before the others."""
@@ -202,7 +212,7 @@ def choose_products(
     """
     items = torch.cat([targets[:, None], negatives.own], 1)
     rounding, shared = precision or table.dtype, None
-    own: Candidates = Scattered(table, items)
+    own: CandidateProducts = Scattered(table, items)
     if len(table) <= DENSE * items.shape[1]:
         own = Dense(table.to(rounding), items, scratch)
     if len(negatives.shared):

@@ -271,7 +271,7 @@ class NegativeSampler:
             return scores.masked_fill_(hit, -torch.inf), items
         [shared] = items
         vectors = table.index_select(0, shared).to(self.score_dtype)
-        scores = all_products(hidden.to(self.score_dtype), vectors, self.scratch)
+        scores = all_products(hidden, vectors, self.scratch)
         if self.params.exclude_session:
             scores.masked_fill_(self._uniform_hits(items, batch), -torch.inf)
         else:

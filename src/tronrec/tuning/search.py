@@ -145,10 +145,10 @@ class Search:
         """Give the trial its system; return whether it is to be trained."""
         facts = trial.user_attrs
         if "system" in facts:  # a queued trial
+            fixed = facts["fixed"]
             for name, dimension in self.params.dimensions().items():
                 for key, distribution in distributions(name, dimension):
-                    value = facts["fixed"].get(key)
-                    if key in facts["fixed"] and contains(distribution, value):
+                    if key in fixed and contains(distribution, fixed[key]):
                         suggest(trial, key, distribution)
             return True
         values = draw(self.params, trial)
