@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reference.model import all_negatives
 from tronrec import products
-from tronrec.precision import Scratch, all_products
+from tronrec.precision import Scratch, all_products, compared_products
 from tronrec.products import Dense, Products, Scattered, Shared, choose_products
 from tronrec.rows import sum_by_item
 from tronrec.sampling import Negatives
@@ -117,6 +117,26 @@ def test_all_products_of_any_number_of_events(events, precision):
     torch.testing.assert_close(
         all_products(hidden, vectors, Scratch()), hidden @ vectors.T
     )
+
+
+@pytest.mark.parametrize("events", [1, 31, 32, 33])
+@pytest.mark.parametrize("items", [0, 1, ITEMS])
+def test_compared_products_are_those_of_whole_numbers(events, items):
+    hidden = torch.randn(events, SIZE) * torch.rand(events, 1)
+    vectors = torch.randn(items, SIZE)
+    before = hidden.clone()
+    states = (hidden / (hidden.abs().amax(1, keepdim=True) / 127)).round()
+    whole = (vectors / (vectors.abs().max() / 127)).round() if items else vectors
+    products, unit = compared_products(hidden, vectors.clone(), torch.int8, Scratch())
+    assert torch.equal(hidden, before)
+    assert torch.equal(products, (states.double() @ whole.double().T).to(products))
+    torch.testing.assert_close(products * unit, hidden @ vectors.T, atol=0.2, rtol=0.1)
+
+
+def test_zeros_are_compared():
+    hidden, vectors = torch.zeros(2, SIZE), torch.zeros(3, SIZE)
+    products, unit = compared_products(hidden, vectors, torch.int8, Scratch())
+    assert not products.any() and unit.isfinite().all()
 
 
 def test_rows_that_no_event_drew_are_left_out():

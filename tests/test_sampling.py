@@ -15,6 +15,7 @@ from tronrec.sampling import (
     draw_in_batch,
     draw_uniform,
     hardest,
+    lowest,
 )
 
 TOLERANCE = 5
@@ -55,16 +56,16 @@ def test_in_batch_draws_the_clicks_of_all_others_equally():
     st.integers(1, 5),
     st.sampled_from([16, 80, 96, 320, 33]),
     st.integers(1, 12),
-    st.sampled_from([torch.float32, torch.bfloat16]),
+    st.sampled_from([torch.float32, torch.bfloat16, torch.int32]),
     st.integers(0, 2**32),
 )
 def test_hardest_is_topk(events, candidates, k, dtype, seed):
     torch.manual_seed(seed)
-    scores = torch.randn(events, candidates).to(dtype)
-    scores.masked_fill_(torch.rand(events, candidates) < 0.2, -torch.inf)
+    scores = (100 * torch.randn(events, candidates)).to(dtype)
+    scores.masked_fill_(torch.rand(events, candidates) < 0.2, lowest(scores))
     values, columns = hardest(scores, k)
-    expected = scores.float().topk(k).values
-    assert torch.equal(values.float().sort(descending=True).values, expected)
+    expected = scores.double().topk(k).values
+    assert torch.equal(values.double().sort(descending=True).values, expected)
     assert torch.equal(scores.gather(1, columns), values)
     assert all(len(set(row)) == k for row in columns.tolist())
 
@@ -101,13 +102,18 @@ class Drawn(NamedTuple):
     hit: torch.Tensor
 
 
-def choose(params: SamplingParams, seed: int, num_items: int):
+def choose(
+    params: SamplingParams,
+    seed: int,
+    num_items: int,
+    score_dtype: torch.dtype = torch.float32,
+):
     torch.manual_seed(seed)
     batch = make_batch(seed, num_items)
     table, hidden = torch.randn(num_items + 1, 8), torch.randn(len(batch), 8)
     generator = torch.Generator().manual_seed(seed)
     clicks = torch.randint(1, num_items + 1, (100,), dtype=torch.int32)
-    sampler = NegativeSampler(params, torch.float32, clicks)
+    sampler = NegativeSampler(params, score_dtype, clicks)
     found = sampler.choose(hidden, table, batch, generator)
     return batch, table, hidden, Drawn(all_negatives(found), found.hit)
 
@@ -179,6 +185,45 @@ def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
             (table[kept] @ hidden[event]).sort(descending=True).values,
             scores[: params.top_k],
         )
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    mixes(top_k=True),
+    st.sampled_from([torch.int8, torch.bfloat16]),
+    st.integers(0, 2**32),
+)
+def test_a_coarse_search_finds_negatives_that_are_as_hard_but_for_rounding(
+    params, score_dtype, seed
+):
+    batch, table, hidden, exact = choose(params, seed, num_items=9)
+    *_, found = choose(params, seed, 9, score_dtype)
+    assert torch.equal((~found.hit).sum(1), (~exact.hit).sum(1))
+    rounding = error_of_products(hidden, table, score_dtype)
+    for event, banned in enumerate(forbidden(batch, params)):
+        kept = found.items[event][~found.hit[event]]
+        assert banned.isdisjoint(kept.tolist())
+        best = exact.items[event][~exact.hit[event]]
+        scores, harder = (
+            (table[items] @ hidden[event]).sort().values for items in (kept, best)
+        )
+        assert (harder - scores <= 2 * rounding[event] + 1e-5).all()
+
+
+def error_of_products(
+    hidden: torch.Tensor, table: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    """Return the most that rounding can change a product of each hidden state."""
+    states, vectors = hidden.abs(), table.abs()
+    if dtype == torch.int8:
+        of_states = (states.amax(1, keepdim=True) / 254).expand_as(states)
+        of_vectors = (vectors.amax() / 254).expand_as(vectors)
+        of_products = torch.zeros(())
+    else:
+        of_states, of_vectors = states / 256, vectors / 256
+        of_products = states @ vectors.T / 128
+    of_factors = of_states @ vectors.T + (states + of_states) @ of_vectors.T
+    return (of_factors + of_products).amax(1)
 
 
 def test_frequent_items_are_drawn_by_their_clicks():

@@ -10,12 +10,12 @@ never a negative: where it is drawn, it is an accidental hit and masked.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Generator, Tensor
 
 from tronrec.batches import Batch
 from tronrec.params import Granularity, SamplingParams
-from tronrec.precision import Scratch, all_products
+from tronrec.precision import Scratch, compared_products
 from tronrec.rows import row_logits
 from tronrec.schemas import PADDING
 
@@ -76,20 +76,28 @@ def draw_in_batch(
     return row + own * (row >= begin)
 
 
-def comparable(scores: Float[Tensor, "..."]) -> Int[Tensor, "..."]:
+def lowest(scores: Shaped[Tensor, "..."]) -> float:
+    """Return the score of what must not be chosen, which no product has."""
+    dtype = scores.dtype
+    return -torch.inf if dtype.is_floating_point else torch.iinfo(dtype).min
+
+
+def comparable(scores: Shaped[Tensor, "..."]) -> Int[Tensor, "..."]:
     """Return whole numbers in the same order, which are compared faster.
 
     The bits of a float are those of a whole number that grows with it, or that falls
     while it is negative.
     """
+    if not scores.is_floating_point():
+        return scores
     whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[scores.element_size()]
     bits, largest = scores.view(whole), torch.iinfo(whole).max
     return bits ^ ((bits >> (8 * scores.element_size() - 1)) & largest)
 
 
 def hardest(
-    scores: Float[Tensor, "events candidates"], k: int
-) -> tuple[Float[Tensor, "events {k}"], Int[Tensor, "events {k}"]]:
+    scores: Shaped[Tensor, "events candidates"], k: int
+) -> tuple[Shaped[Tensor, "events {k}"], Int[Tensor, "events {k}"]]:
     """Return the k largest scores of each row and their columns, in no order.
 
     Exact, as `torch.topk`, and faster on wide rows: a value among the k largest lies in
@@ -109,17 +117,17 @@ def hardest(
 
 
 def forget_hits(
-    scores: Float[Tensor, "events items"],
+    scores: Shaped[Tensor, "events items"],
     items: Int[Tensor, "items"],
     targets: Int[Tensor, "events"],
 ) -> None:
-    """Set the scores of each event's own target to -inf, in place.
+    """Set the scores of each event's own target to the lowest, in place.
 
     A CPU looks the few hits up. A GPU compares all pairs, and need not wait for their
     number.
     """
     if scores.is_cuda:
-        scores.masked_fill_(items == targets[:, None], -torch.inf)
+        scores.masked_fill_(items == targets[:, None], lowest(scores))
         return
     ordered, order = targets.sort()
     first = torch.searchsorted(ordered, items)
@@ -128,7 +136,7 @@ def forget_hits(
     counts = torch.searchsorted(ordered, items[hits], right=True) - first[hits]
     column, begin = hits.repeat_interleave(counts), counts.cumsum(0) - counts
     place = torch.arange(len(column)) - begin.repeat_interleave(counts)
-    scores[order[first[column] + place], column] = -torch.inf
+    scores[order[first[column] + place], column] = lowest(scores)
 
 
 class NegativeSampler:
@@ -144,15 +152,16 @@ class NegativeSampler:
 
         Args:
             params: How many negatives of each kind, and how many of them to keep.
-            score_dtype: Precision in which candidates of a whole batch are compared. It
-                decides which negatives are kept, never their logits.
+            score_dtype: What factors are rounded to where candidates of a whole batch
+                are compared. It decides which negatives are kept, never their logits.
             clicks: Items of all training clicks; needed to draw by frequency.
         """
         if params.frequency and clicks is None:
             raise ValueError("no clicks to draw from by frequency")
         self.clicks = clicks
         self.params = params
-        self.score_dtype, self.scratch = score_dtype, Scratch()
+        self.score_dtype = score_dtype
+        self.scratch, self.vectors = Scratch(), Scratch()
 
     @torch.no_grad()
     def choose(
@@ -266,18 +275,22 @@ class NegativeSampler:
         own for each event, all of which are returned.
         """
         if self.params.uniform_granularity != "batchwise":
-            scores = row_logits(hidden, table, items).to(self.score_dtype)
+            scores = row_logits(hidden, table, items)
             hit = self._uniform_hits(items, batch)
             return scores.masked_fill_(hit, -torch.inf), items
         [shared] = items
-        vectors = table.index_select(0, shared).to(self.score_dtype)
-        scores = all_products(hidden, vectors, self.scratch)
+        vectors = self.vectors.take(table, len(shared), table.shape[1])
+        torch.index_select(table, 0, shared, out=vectors)
+        scores, unit = compared_products(
+            hidden, vectors, self.score_dtype, self.scratch
+        )
         if self.params.exclude_session:
-            scores.masked_fill_(self._uniform_hits(items, batch), -torch.inf)
+            scores.masked_fill_(self._uniform_hits(items, batch), lowest(scores))
         else:
             forget_hits(scores, shared, batch.clicks[batch.targets])
         assert self.params.top_k is not None
         best, column = hardest(scores, min(self.params.top_k, len(shared)))
+        best = torch.where(best == lowest(best), -torch.inf, best * unit)
         return best, shared[column]
 
     def _in_batch(

@@ -26,7 +26,7 @@ from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
-from tronrec.precision import coarse_dtype
+from tronrec.precision import search_dtype
 from tronrec.sampling import NegativeSampler
 from tronrec.training.history import best_epoch, describe, history_table
 from tronrec.training.memory import release_freed
@@ -92,7 +92,7 @@ class Trainer:
         self.step = Step(
             self.model,
             NegativeSampler(
-                params.sampling, coarse_dtype(self.device), self.batches.items
+                params.sampling, search_dtype(self.device), self.batches.items
             ),
             choose_loss(params.loss),
             torch.bfloat16 if params.training.precision == "bfloat16" else None,
