@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from tronrec.params import DatasetParams, ModelParams, SamplingParams
+from tronrec.params import DatasetParams, ModelParams, SamplingParams, TrainingParams
 from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2
 from tronrec.reporting.tables import (
     changed_parameters,
@@ -120,6 +120,9 @@ def test_summary_tells_how_the_run_went() -> None:
 
     assert page.startswith("# TRON XL-Negs on diginetica\n")
     assert "Epoch 2 of 2, chosen by MRR@20 on the held-out sessions." in page
+    by_recall = TrainingParams(choose_by="recall@20")
+    other = DatasetParams(training=by_recall)
+    assert "chosen by Recall@20" in summary("x", other, metrics(), history(), table)
     assert "40 epochs an hour (paper, one V100: 68.4)." in page
     assert "60,858 events of 15,963 test sessions" in page
     assert result_table(metrics(), "diginetica") in page

@@ -129,23 +129,28 @@ def test_more_epochs_or_patience_go_on_from_a_checkpoint():
     assert [state.epoch for state in fit(other)] == [3]
 
 
-def row(score: float | None) -> dict[str, float | None]:
-    return {"validation_mrr@20": score}
+def row(mrr: float | None, recall: float | None = None) -> dict[str, float | None]:
+    return {"validation_mrr@20": mrr, "validation_recall@20": recall}
 
 
 def test_the_best_epoch_is_the_first_of_the_best():
-    assert best_epoch([row(0.1), row(0.3), row(0.3), row(0.2)]) == 2
-    assert best_epoch([row(None), row(None)]) == 2
-    assert best_epoch([]) == 0
+    assert best_epoch([row(0.1), row(0.3), row(0.3), row(0.2)], "mrr@20") == 2
+    assert best_epoch([row(0.1, 0.5), row(0.3, 0.4)], "recall@20") == 1
+    assert best_epoch([row(None), row(None)], "mrr@20") == 2
+    assert best_epoch([], "mrr@20") == 0
 
 
-def test_patience_stops_and_the_best_weights_are_kept():
-    trainer = Trainer(make_params(epochs=50, patience=2), make_data(), cpu)
+@pytest.mark.parametrize("choose_by", ["mrr@20", "recall@20"])
+def test_patience_stops_and_the_best_weights_are_kept(choose_by):
+    params = make_params(epochs=50, patience=2, choose_by=choose_by)
+    trainer = Trainer(params, make_data(), cpu)
     best = {}
     for state in fit(trainer):
         if state.best_epoch == state.epoch:
             best = {k: v.clone() for k, v in state.model.state_dict().items()}
     assert trainer.epoch == trainer.best_epoch + 2 < 50
+    scores = [epoch[f"validation_{choose_by}"] for epoch in trainer.history]
+    assert scores[trainer.best_epoch - 1] == max(scores)
     kept = trainer.checkpoint().part("best")
     assert all(torch.equal(best[name], kept[name]) for name in best)
 

@@ -68,7 +68,8 @@ class TuningParams(Params):
     sessions: int | None = Field(None, ge=2)
     """A trial learns from the newest training sessions only; null: from all."""
     metric: Literal["recall@20", "mrr@20"] = "mrr@20"
-    """What decides, on the validation sessions, at the epoch with the best MRR@20."""
+    """What decides, on the validation sessions, at the epoch that a trial chooses by
+    `training.choose_by`."""
     objectives: Literal["accuracy", "accuracy_and_time"] = "accuracy"
     """Whether training time counts as well; then no trial is pruned."""
     pruner: Literal["median", "hyperband", "none"] = "median"

@@ -8,6 +8,9 @@ import polars as pl
 from tronrec.params import DatasetParams, Params
 from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2, Counts
 
+CHOOSERS = {"recall@20": "Recall@20", "mrr@20": "MRR@20"}
+"""What an epoch is chosen by, as readers know it."""
+
 PARTS = {
     "train": "training period",
     "fit": "of it fitted",
@@ -113,7 +116,7 @@ def summary(
     chosen = (
         "the last one, as no sessions were held out"
         if history["validation_mrr@20"].is_null().all()
-        else "chosen by MRR@20 on the held-out sessions"
+        else f"chosen by {CHOOSERS[params.training.choose_by]} on the held-out sessions"
     )
     speed = f"{_round(epochs_per_hour(history))} epochs an hour"
     if paper := TABLE_2.get(dataset, {}).get(system):

@@ -5,9 +5,6 @@ from typing import Any
 
 import polars as pl
 
-CHOSEN_BY = "validation_mrr@20"
-"""The number by which the best epoch is chosen."""
-
 HISTORY = pl.Schema(
     {
         "epoch": pl.Int64(),
@@ -28,9 +25,14 @@ def history_table(history: Sequence[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(history, HISTORY)
 
 
-def best_epoch(history: Sequence[dict[str, Any]]) -> int:
-    """Return the first of the best epochs on validation, or without it the last."""
-    scores = [row[CHOSEN_BY] for row in history]
+def best_epoch(history: Sequence[dict[str, Any]], choose_by: str) -> int:
+    """Return the first of the best epochs on validation, or without it the last.
+
+    Args:
+        history: What is known of each epoch.
+        choose_by: The metric that decides, such as `mrr@20`.
+    """
+    scores = [row[f"validation_{choose_by}"] for row in history]
     if not scores or scores[-1] is None:
         return len(scores)
     return scores.index(max(scores)) + 1

@@ -119,7 +119,7 @@ class Trainer:
     @property
     def best_epoch(self) -> int:
         """The finished epoch that is best on validation, or the last one without it."""
-        return best_epoch(self.history)
+        return best_epoch(self.history, self.params.training.choose_by)
 
     @property
     def finished(self) -> bool:

@@ -78,11 +78,12 @@ def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
             progress=name,
         )
         ranks[name] = found.ranks
-        history = history_table(checkpoint.facts["history"])
+        epochs = checkpoint.facts["history"]
+        history = history_table(epochs)
         histories.append(history.insert_column(0, pl.lit(name).alias("system")))
         runs[name] = {
             "parameters": checkpoint.facts["parameters"],
-            "epoch": best_epoch(checkpoint.facts["history"]),
+            "epoch": best_epoch(epochs, system.training.choose_by),
             "epochs": history.height,
             "seconds": history["seconds"].sum(),
             "peak_bytes": checkpoint.facts["peak_bytes"],

@@ -61,5 +61,5 @@ def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Chec
     model = Recommender(system.model, items.height)
     model.load_state_dict(checkpoint.part("best"))
     item_ids = torch.from_numpy(items[ITEM].to_numpy(writable=True))
-    epoch = best_epoch(checkpoint.facts["history"])
+    epoch = best_epoch(checkpoint.facts["history"], system.training.choose_by)
     return model.export(item_ids, name=name, system=system, epoch=epoch)
