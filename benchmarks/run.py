@@ -15,13 +15,13 @@ import plotly.graph_objects as go
 import torch
 import yaml
 from steps import PackedTraining, PaddedTraining
-from timing import in_turns, product_rate, timed
+from timing import in_turns, product_rate, timed, usual
 
 from data import DIGINETICA, OTTO, Case, draw_sessions
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
-from tronrec.precision import choose_device
+from tronrec.precision import choose_device, search_dtype
 from tronrec.systems import System
 from tronrec.training.memory import peak_bytes, reset_peak
 
@@ -61,7 +61,10 @@ class Bench:
     def products(self) -> None:
         """Tell what the machine can do."""
         head("Matrix products of this machine", "precision", "GFLOP/s")
-        for dtype, rate in self.rates().items():
+        rates = self.rates()
+        if search_dtype(self.device) == torch.int8:
+            rates[torch.int8] = product_rate(torch.int8, self.device)
+        for dtype, rate in rates.items():
             row(str(dtype).removeprefix("torch."), f"{rate:.0f}")
 
     def steps(self) -> None:
@@ -108,8 +111,8 @@ class Bench:
         """Return the seconds of a system's step, and its epochs in an hour."""
         params = SystemParams.model_validate(block)
         training = PackedTraining(params, case, self.device)
-        training.several()
-        seconds = sorted(timed(training.step) for _ in range(20))[10]
+        usual(training.step, most=8, least=2)  # a warm-up
+        seconds = usual(training.step)
         steps = training.trainer.batches.steps(params.training.batch_size)
         share = len(case.sessions) / case.sessions_per_epoch
         return seconds, 3600 * share / (seconds * steps)

@@ -19,6 +19,14 @@ def timed(step: Step) -> float:
     return time.perf_counter() - started
 
 
+def usual(step: Step, *, most: int = 20, least: int = 5, budget: float = 20) -> float:
+    """Return the median seconds of some calls: fewer than `most` if they take long."""
+    seconds: list[float] = []
+    while len(seconds) < least or (len(seconds) < most and sum(seconds) < budget):
+        seconds.append(timed(step))
+    return median(seconds)
+
+
 def in_turns(steps: dict[str, Step], rounds: int, warm_up: int = 3) -> dict[str, float]:
     """Return the median seconds of each step; they take turns on the same machine."""
     for step in steps.values():
@@ -38,12 +46,13 @@ def wait(device: torch.device) -> None:
 
 
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Return the GFLOP/s of a large matrix product."""
+    """Return the GFLOP/s of a large matrix product; of int8, whole operations."""
     left = torch.randn(2048, 200, device=device).to(dtype)
     right = torch.randn(200, 16384, device=device).to(dtype)
+    multiply = torch._int_mm if dtype == torch.int8 else torch.mm
 
     def product() -> None:
-        left @ right
+        multiply(left, right)
         wait(device)
 
     seconds = in_turns({"product": product}, rounds=12)["product"]
