@@ -3,7 +3,12 @@ import torch
 
 from tronrec.params import TrainingParams
 from tronrec.rows import RowGradients
-from tronrec.training.optimizers import RowAdagrad, RowAdam, choose_optimizers
+from tronrec.training.optimizers import (
+    RowAdagrad,
+    RowAdam,
+    SteadyRowAdam,
+    choose_optimizers,
+)
 
 
 def test_matches_dense_adam_when_every_row_is_touched():
@@ -34,6 +39,41 @@ def test_matches_torchs_sparse_adam_on_some_rows():
         torch.testing.assert_close(table, theirs.data)
 
 
+def test_steady_moments_fall_in_every_step():
+    """Against squares of the whole table that are lowered step by step."""
+    table = torch.randn(9, 3).double()
+    expected, square = table.clone(), torch.zeros(9, 3).double()
+    ours = SteadyRowAdam(table)
+    for step in range(1, 30):
+        rows = torch.randperm(9)[:2].sort().values
+        vectors, rate = torch.randn(2, 3).double(), 1e-2 / step
+        square *= 0.999
+        square[rows] += 0.001 * vectors.square()
+        root = (square[rows] / (1 - 0.999**step)).sqrt()
+        expected[rows] -= rate * vectors / (root + 1e-8)
+        ours.step(RowGradients(rows, vectors), rate)
+        torch.testing.assert_close(table, expected)
+
+
+@pytest.mark.parametrize("idle", [40, 200])
+def test_steady_moments_move_a_row_as_dense_adam_does(idle):
+    """A row's moves, far apart, add up to those of Adam on the whole table."""
+    table, theirs = torch.zeros(2, 3).double(), torch.nn.Parameter(torch.zeros(2, 3))
+    theirs.data = table.clone()
+    adam, ours = torch.optim.Adam([theirs], lr=1e-2), SteadyRowAdam(table)
+    lazy = RowAdam(table.clone())
+    for step in range(idle * 20):
+        theirs.grad = torch.zeros(2, 3).double()
+        # Row 0 is touched in each step, and keeps the clock; row 1 now and then.
+        rows = torch.tensor([0, 1] if step % idle == idle // 2 else [0])
+        theirs.grad[rows] = gradient = 1 + torch.rand(len(rows), 3).double()
+        adam.step()
+        ours.step(RowGradients(rows, gradient), 1e-2)
+        lazy.step(RowGradients(rows, gradient), 1e-2)
+    torch.testing.assert_close(table, theirs.data, rtol=0.05, atol=0)
+    assert (lazy.table[1].abs() < 0.7 * table[1].abs()).all()
+
+
 def test_adagrad_matches_torchs_on_some_rows():
     table, theirs = torch.randn(9, 3).double(), torch.nn.Parameter(torch.empty(9, 3))
     theirs.data = table.clone()
@@ -62,20 +102,21 @@ def test_adagrad_moves_a_row_of_small_gradients_little():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "moments", "kind"),
     [
-        ("adam", (RowAdam, torch.optim.Adam)),
-        ("adagrad", (RowAdagrad, torch.optim.Adagrad)),
+        ("adam", "lazy", (RowAdam, torch.optim.Adam)),
+        ("adam", "steady", (SteadyRowAdam, torch.optim.Adam)),
+        ("adagrad", "lazy", (RowAdagrad, torch.optim.Adagrad)),
     ],
 )
-def test_both_optimizers_are_chosen_by_one_name(name, kind):
-    params = TrainingParams(optimizer=name)
+def test_both_optimizers_are_chosen_by_one_name(name, moments, kind):
+    params = TrainingParams(optimizer=name, row_moments=moments)
     encoder = [torch.nn.Parameter(torch.ones(2))]
     chosen = choose_optimizers(params, torch.ones(2, 2), encoder)
     assert tuple(map(type, chosen)) == kind
 
 
-@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
+@pytest.mark.parametrize("optimizer", [RowAdam, SteadyRowAdam, RowAdagrad])
 def test_untouched_rows_do_not_move(optimizer):
     table = torch.randn(5, 3)
     before, ours = table.clone(), optimizer(table)
@@ -85,7 +126,7 @@ def test_untouched_rows_do_not_move(optimizer):
     assert not torch.equal(table[[1, 4]], before[[1, 4]])
 
 
-@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
+@pytest.mark.parametrize("optimizer", [RowAdam, SteadyRowAdam, RowAdagrad])
 def test_a_restored_optimizer_goes_on_as_before(optimizer):
     table = torch.randn(5, 3)
     before = optimizer(table)
@@ -96,3 +137,8 @@ def test_a_restored_optimizer_goes_on_as_before(optimizer):
     before.step(gradients, 0.1)
     copy.step(gradients, 0.1)
     assert torch.equal(before.table, copy.table)
+
+
+def test_moments_of_rows_are_adams():
+    with pytest.raises(ValueError, match="adam only"):
+        TrainingParams(optimizer="adagrad", row_moments="steady")

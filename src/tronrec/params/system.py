@@ -134,6 +134,10 @@ class TrainingParams(Params):
     encoder carries its state from step to step (GRU4Rec)."""
     optimizer: Literal["adam", "adagrad"] = "adam"
     """How gradients become updates, of the encoder and of the touched items."""
+    row_moments: Literal["lazy", "steady"] = "lazy"
+    """Adam's moments of an item: `lazy`, they change when a step touches the item;
+    `steady`, in every step, as in Adam on the whole table. Pays where negatives are few
+    and most items are seldom touched."""
     learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate."""
     warmup_steps: int = Field(300, ge=0)
@@ -152,6 +156,14 @@ class TrainingParams(Params):
     for GPUs; on a CPU the encoder became slower."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
+
+    @model_validator(mode="after")
+    def _row_moments_have_an_effect(self) -> Self:
+        if self.row_moments != "lazy" and self.optimizer != "adam":
+            raise ValueError(
+                f"row_moments ({self.row_moments}) is for adam only; set it to lazy"
+            )
+        return self
 
 
 class SystemParams(Params):

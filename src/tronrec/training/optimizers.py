@@ -91,6 +91,55 @@ class RowAdam:
         self.steps = int(state["steps"])
 
 
+class SteadyRowAdam:
+    """Adam as it moves a row of a whole table, at the cost of the touched rows.
+
+    There, moments fall in every step, and a gradient moves its row for many steps after
+    the one that touched it, by 1 / (1 - beta) times its first move in all. Here, the
+    square falls by all steps since the last touch when a row is touched again, and the
+    gradient moves the row by all it will at once, so no mean is kept. A row that is
+    seldom touched moves farther than with lazy Adam.
+    """
+
+    def __init__(self, table: Float[Tensor, "items size"]) -> None:
+        """Start with squares of zero; `table` is updated in place."""
+        self.table = table
+        self.square = torch.zeros_like(table)
+        self.touched = torch.zeros(len(table), dtype=torch.int64, device=table.device)
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        self.steps += 1
+        beta = BETAS[1]
+        root = (1 - beta**self.steps) ** 0.5
+        for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
+            idle = self.steps - self.touched.index_select(0, rows)
+            kept = torch.pow(beta, idle.to(gradient.dtype))
+            square = self.square.index_select(0, rows).mul_(kept[:, None])
+            square.addcmul_(gradient, gradient, value=1 - beta)
+            self.square.index_copy_(0, rows, square)
+            self.touched.index_fill_(0, rows, self.steps)
+            update = gradient / square.sqrt_().div_(root).add_(EPSILON)
+            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+            self.table.index_copy_(0, rows, moved)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        return {
+            "square": self.square,
+            "touched": self.touched,
+            "steps": torch.tensor(self.steps),
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        self.square.copy_(state["square"])
+        self.touched.copy_(state["touched"])
+        self.steps = int(state["steps"])
+
+
 class RowAdagrad:
     """Adagrad (Duchi et al., 2011), which by its nature moves only the touched rows."""
 
@@ -129,7 +178,8 @@ def choose_optimizers(
             dense: torch.optim.Optimizer = torch.optim.Adam(
                 encoder, params.learning_rate, fused=True
             )
-            return RowAdam(table), dense
+            steady = params.row_moments == "steady"
+            return SteadyRowAdam(table) if steady else RowAdam(table), dense
         case "adagrad":
             dense = torch.optim.Adagrad(
                 encoder,
