@@ -136,8 +136,8 @@ class TrainingParams(Params):
     """How gradients become updates, of the encoder and of the touched items."""
     row_moments: Literal["lazy", "steady"] = "lazy"
     """Adam's moments of an item: `lazy`, they change when a step touches the item;
-    `steady`, in every step, as in Adam on the whole table. Pays where negatives are few
-    and most items are seldom touched."""
+    `steady`, in every step, as in Adam on the whole table. Learns faster where most
+    items are seldom touched, and overfits sooner."""
     learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate."""
     warmup_steps: int = Field(300, ge=0)
