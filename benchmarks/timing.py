@@ -48,11 +48,14 @@ def wait(device: torch.device) -> None:
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     """Return the GFLOP/s of a large matrix product; of int8, whole operations."""
     left = torch.randn(2048, 200, device=device).to(dtype)
-    right = torch.randn(200, 16384, device=device).to(dtype)
-    multiply = torch._int_mm if dtype == torch.int8 else torch.mm
+    right = torch.randn(16384, 200, device=device).to(dtype).T
+    multiply, whole = torch.mm, dtype
+    if dtype == torch.int8:
+        multiply, whole = torch._int_mm, torch.int32
+    out = torch.empty(2048, 16384, dtype=whole, device=device)
 
     def product() -> None:
-        multiply(left, right)
+        multiply(left, right, out=out)
         wait(device)
 
     seconds = in_turns({"product": product}, rounds=12)["product"]
