@@ -13,9 +13,9 @@ TILE = 512
 """Items multiplied at once in float32 on a CPU, which is slower if the products leave
 its cache while they are summed."""
 ROWS = 32
-"""A multiple of so many rows goes into a product in bfloat16. A CPU makes a kernel for
-each shape, which takes longer than a layer's product, and keeps those of a few shapes;
-batches come with any number of events."""
+"""A multiple of so many rows goes into a product in bfloat16 or int8. A CPU makes a
+kernel for each shape, which takes longer than a layer's product, and keeps those of a
+few shapes; batches come with any number of events."""
 LEVELS = 127
 """The largest whole number that a component of a vector becomes in int8."""
 
@@ -83,7 +83,7 @@ class Scratch:
 
 
 def missing_rows(rows: int) -> int:
-    """Return the rows to be added before a product in bfloat16."""
+    """Return the rows to be added before a product in bfloat16 or int8."""
     return -rows % ROWS
 
 

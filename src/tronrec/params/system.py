@@ -147,7 +147,7 @@ class TrainingParams(Params):
     choose_by: Literal["recall@20", "mrr@20"] = "mrr@20"
     """The metric whose best epoch, on the validation sessions, gives the weights."""
     patience: int | None = Field(None, ge=1)
-    """Stop after so many epochs without a better one, on validation; null: never."""
+    """Stop after so many epochs without a better value of it; null: never."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products while training: the encoder's, and the dense ones with items
     that most of a system without top-k is. Weights, updates and ranks stay float32."""

@@ -1,5 +1,6 @@
 """Adam and Adagrad for the rows of a table that a step touched."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -35,19 +36,14 @@ class RowOptimizer(Protocol):
         ...
 
 
-class RowAdam:
-    """Adam (Kingma and Ba, 2015) that reads and writes only the touched rows.
+class _CountingSteps(ABC):
+    """What the kinds of Adam share: moments of rows, corrected by the steps so far."""
 
-    The moments of a row that a step does not touch stay as they are, and the row does
-    not move ("lazy" Adam): a step costs the same at any size of the catalogue. Bias
-    correction counts all steps.
-    """
-
-    def __init__(self, table: Float[Tensor, "items size"]) -> None:
-        """Start with moments of zero; `table` is updated in place."""
-        self.table = table
-        self.mean = torch.zeros_like(table)
-        self.square = torch.zeros_like(table)
+    def __init__(
+        self, table: Float[Tensor, "items size"], moments: dict[str, Tensor]
+    ) -> None:
+        """Begin; `table` and the moments are updated in place."""
+        self.table, self.moments = table, moments
         self.steps = 0
 
     @torch.no_grad()
@@ -57,6 +53,7 @@ class RowAdam:
         for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
             self._move(rows, gradient, learning_rate)
 
+    @abstractmethod
     def _move(
         self,
         rows: Int[Tensor, "rows"],
@@ -64,6 +61,37 @@ class RowAdam:
         learning_rate: float,
     ) -> None:
         """Move some of the rows, each once."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        return self.moments | {"steps": torch.tensor(self.steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        for name, moment in self.moments.items():
+            moment.copy_(state[name])
+        self.steps = int(state["steps"])
+
+
+class RowAdam(_CountingSteps):
+    """Adam (Kingma and Ba, 2015) that reads and writes only the touched rows.
+
+    The moments of a row that a step does not touch stay as they are, and the row does
+    not move ("lazy" Adam): a step costs the same at any size of the catalogue. Bias
+    correction counts all steps.
+    """
+
+    def __init__(self, table: Float[Tensor, "items size"]) -> None:
+        """Start with moments of zero; `table` is updated in place."""
+        self.mean, self.square = torch.zeros_like(table), torch.zeros_like(table)
+        super().__init__(table, {"mean": self.mean, "square": self.square})
+
+    def _move(
+        self,
+        rows: Int[Tensor, "rows"],
+        gradient: Float[Tensor, "rows size"],
+        learning_rate: float,
+    ) -> None:
         beta_mean, beta_square = BETAS
         mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - beta_mean)
         square = self.square.index_select(0, rows).mul_(beta_square)
@@ -76,22 +104,8 @@ class RowAdam:
         moved = self.table.index_select(0, rows).sub_(update, alpha=size)
         self.table.index_copy_(0, rows, moved)
 
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors a resumed run needs."""
-        return {
-            "mean": self.mean,
-            "square": self.square,
-            "steps": torch.tensor(self.steps),
-        }
 
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of `state`."""
-        self.mean.copy_(state["mean"])
-        self.square.copy_(state["square"])
-        self.steps = int(state["steps"])
-
-
-class SteadyRowAdam:
+class SteadyRowAdam(_CountingSteps):
     """Adam as it moves a row of a whole table, at the cost of the touched rows.
 
     There, moments fall in every step, and a gradient moves its row for many steps after
@@ -103,41 +117,27 @@ class SteadyRowAdam:
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with squares of zero; `table` is updated in place."""
-        self.table = table
         self.square = torch.zeros_like(table)
         self.touched = torch.zeros(len(table), dtype=torch.int64, device=table.device)
-        self.steps = 0
+        super().__init__(table, {"square": self.square, "touched": self.touched})
 
-    @torch.no_grad()
-    def step(self, gradients: RowGradients, learning_rate: float) -> None:
-        """Move the touched rows against their gradient."""
-        self.steps += 1
+    def _move(
+        self,
+        rows: Int[Tensor, "rows"],
+        gradient: Float[Tensor, "rows size"],
+        learning_rate: float,
+    ) -> None:
         beta = BETAS[1]
+        idle = self.steps - self.touched.index_select(0, rows)
+        kept = torch.pow(beta, idle.to(gradient.dtype))
+        square = self.square.index_select(0, rows).mul_(kept[:, None])
+        square.addcmul_(gradient, gradient, value=1 - beta)
+        self.square.index_copy_(0, rows, square)
+        self.touched.index_fill_(0, rows, self.steps)
         root = (1 - beta**self.steps) ** 0.5
-        for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
-            idle = self.steps - self.touched.index_select(0, rows)
-            kept = torch.pow(beta, idle.to(gradient.dtype))
-            square = self.square.index_select(0, rows).mul_(kept[:, None])
-            square.addcmul_(gradient, gradient, value=1 - beta)
-            self.square.index_copy_(0, rows, square)
-            self.touched.index_fill_(0, rows, self.steps)
-            update = gradient / square.sqrt_().div_(root).add_(EPSILON)
-            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
-            self.table.index_copy_(0, rows, moved)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors a resumed run needs."""
-        return {
-            "square": self.square,
-            "touched": self.touched,
-            "steps": torch.tensor(self.steps),
-        }
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of `state`."""
-        self.square.copy_(state["square"])
-        self.touched.copy_(state["touched"])
-        self.steps = int(state["steps"])
+        update = gradient / square.sqrt_().div_(root).add_(EPSILON)
+        moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+        self.table.index_copy_(0, rows, moved)
 
 
 class RowAdagrad:
