@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).parents[1]
 
 os.environ["DO_NOT_TRACK"] = "1"
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("tronrec", deadline=None)
+settings.load_profile("tronrec")
 
 
 @pytest.fixture(scope="session")

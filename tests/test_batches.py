@@ -1,6 +1,6 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.data import random_sessions
@@ -9,7 +9,6 @@ from tronrec.batches import SessionBatches
 cpu = torch.device("cpu")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 20), st.integers(1, 8))
 def test_batch_is_the_last_clicks_of_its_sessions(seed, count, window):
     packed = random_sessions(seed, sessions=count, num_items=9, longest=12)
@@ -30,7 +29,6 @@ def test_batch_is_the_last_clicks_of_its_sessions(seed, count, window):
     assert int(batch.lengths.sum()) == len(batch.clicks)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 40), st.integers(2, 11))
 def test_an_epoch_has_every_session_once(seed, count, batch_size):
     packed = random_sessions(seed, sessions=count, num_items=9, longest=5)

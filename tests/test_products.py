@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.model import all_negatives
@@ -29,7 +29,6 @@ def double(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64)
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(1, 12), st.integers(0, 2**32))
 def test_candidates_match_autograd(events, candidates, seed):
     torch.manual_seed(seed)
@@ -50,7 +49,6 @@ def test_candidates_match_autograd(events, candidates, seed):
         torch.testing.assert_close(dense_gradient(terms), of_table)
 
 
-@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 5), st.integers(0, 2**32))
 def test_shared_negatives_match_those_of_each_event(events, shared, own, seed):
     torch.manual_seed(seed)

@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tronrec.rows import (
@@ -13,7 +13,6 @@ from tronrec.rows import (
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 30), st.integers(1, 12))
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(0, 2**32))
 def test_products_match_dense_ones(sizes, seed):
     events, rows, candidates = sizes
@@ -37,7 +36,6 @@ def test_a_product_is_the_same_to_the_bit_in_any_company():
         assert alone.item() == together[pair].item()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 2**32))
 def test_sum_by_item_is_a_dense_index_add(terms, seed):
     torch.manual_seed(seed)

@@ -51,7 +51,6 @@ def test_in_batch_draws_the_clicks_of_all_others_equally():
         assert_equally_likely(counts[[row for row in range(12) if row not in mine]])
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 5),
     st.sampled_from([16, 80, 96, 320, 33]),
@@ -129,7 +128,7 @@ def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
     ]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(mixes(top_k=False), st.integers(0, 2**32))
 def test_without_top_k_every_negative_is_kept_and_hits_are_marked(params, seed):
     """Few items, so that targets are drawn often (trap 2)."""
@@ -152,7 +151,7 @@ def test_without_top_k_every_negative_is_kept_and_hits_are_marked(params, seed):
             assert hit.tolist() == inside
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(mixes(top_k=False), st.integers(0, 2**32))
 def test_granularity_says_who_shares_draws(params, seed):
     batch, _, _, found = choose(params, seed, num_items=10_000)
@@ -170,7 +169,7 @@ def test_granularity_says_who_shares_draws(params, seed):
                 assert (mine == mine[0]).all()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(mixes(top_k=True), st.integers(0, 2**32))
 def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
     """The draws are those without top-k: the same generator gives the same (trap 2)."""
@@ -187,7 +186,7 @@ def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
         )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     mixes(top_k=True),
     st.sampled_from([torch.int8, torch.bfloat16]),

@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -55,7 +55,6 @@ def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[Any, Any]:
     return flat
 
 
-@settings(deadline=None)
 @given(system=choices, on_otto=choices, own=choices)
 def test_the_later_layer_wins(
     system: dict[str, Any], on_otto: dict[str, Any], own: dict[str, Any]
@@ -73,7 +72,6 @@ def test_the_later_layer_wins(
     assert leaves(compared).items() <= expected.items()
 
 
-@settings(deadline=None)
 @given(own=choices)
 def test_resolving_twice_changes_nothing(own: dict[str, Any]) -> None:
     resolved = resolve_parameters(XL | {"otto": own})

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tronrec.data.ahead import MOST_THREADS, map_ahead
 from tronrec.errors import UserError
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers()))
 def test_results_come_in_order(items: list[int]) -> None:
     assert list(map_ahead(str, items)) == [(item, str(item)) for item in items]

@@ -35,7 +35,7 @@ def read(data: bytes, block_bytes: int = 1 << 20) -> list[Block]:
         return list(read_blocks(RawFile(str(path)), block_bytes))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     lines=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b" "))),
     closed=st.booleans(),
@@ -72,7 +72,7 @@ def test_a_block_holds_at_least_one_line() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     packing=st.sampled_from(["gzip", "zstd", "zstd stream"]),
     cut=st.integers(0, len(TEXT)),
@@ -85,7 +85,7 @@ def test_packed_streams_follow_one_another(
     assert b"".join(block.data for block in read(data, block_bytes)) == TEXT
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(packing=st.sampled_from(["gzip", "zstd", "zstd stream"]), data=st.data())
 def test_a_packed_file_that_is_cut_off_is_an_error(
     packing: str, data: st.DataObject

@@ -18,7 +18,7 @@ LATER = EPOCH + timedelta(minutes=1)
 LOG = [Click(2, 5, EPOCH), Click(2, 6, LATER), Click(1, 5, LATER)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(log=logs())
 def test_clicks_in_order_pass(log: Log) -> None:
     check_clicks(table(in_order(log)))

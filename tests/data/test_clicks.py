@@ -22,7 +22,7 @@ from tronrec.schemas import ITEM, SESSION, TIME
 LOGS = logs().map(in_order)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(log=LOGS, size=st.integers(1, 40))
 def test_sessions_are_read_whole_whatever_the_blocks(log: Log, size: int) -> None:
     blocks = list(read_sessions(table(log), size))
@@ -40,7 +40,7 @@ def test_an_empty_table_has_no_sessions() -> None:
     assert list(read_sessions(table([]))) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(log=LOGS, shortest=st.integers(1, 5), size=st.integers(1, 40))
 def test_long_sessions_are_kept_and_short_ones_counted(
     log: Log, shortest: int, size: int
@@ -52,7 +52,7 @@ def test_long_sessions_are_kept_and_short_ones_counted(
         assert count_short(table(log), shortest) == len(log) - len(kept)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(log=LOGS, picked=st.sets(st.integers(0, 6)))
 def test_items_are_counted_and_kept(log: Log, picked: set[int]) -> None:
     counts = count_by_item(table(log))

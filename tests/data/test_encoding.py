@@ -9,7 +9,7 @@ from tronrec.data.encoding import index_items
 from tronrec.schemas import COUNT, INDEX, ITEM, ITEMS
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(log=logs())
 def test_items_are_numbered_from_one_by_clicks_then_id(log: Log) -> None:
     items = index_items(table(log))

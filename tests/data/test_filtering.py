@@ -15,7 +15,7 @@ from tronrec.errors import UserError
 from tronrec.params import FilteringParams
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(log=logs().map(in_order), shortest=st.integers(2, 4), support=st.integers(1, 6))
 def test_filtering_is_the_papers(log: Log, shortest: int, support: int) -> None:
     params = FilteringParams(min_session_length=shortest, min_item_support=support)

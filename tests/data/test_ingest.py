@@ -64,7 +64,7 @@ def by_session(click: Click) -> tuple[bool, int]:
     return click.test_file, click.session
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(format=formats, log=logs(), block_bytes=st.integers(1, 2000))
 def test_every_event_is_read_whatever_the_blocks(
     format: Format, log: Log, block_bytes: int
@@ -77,7 +77,7 @@ def test_every_event_is_read_whatever_the_blocks(
     assert events[BUCKET].is_sorted()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(log=logs(two_files=True))
 def test_the_test_file_is_marked(log: Log) -> None:
     parts = [[c for c in log if c.test_file is is_test] for is_test in (False, True)]
@@ -184,7 +184,7 @@ def test_times_do_not_depend_on_the_time_zone_of_the_machine(
         time.tzset()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_is_read_exactly_or_refused(
     file: tuple[Format, bytes], block_bytes: int
@@ -201,7 +201,7 @@ def test_a_damaged_file_is_read_exactly_or_refused(
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_loses_its_bad_lines_only(
     file: tuple[Format, bytes], block_bytes: int

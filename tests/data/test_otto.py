@@ -39,7 +39,6 @@ def outcome(parse, lines: bytes) -> list[tuple] | None:
         return None
 
 
-@settings(deadline=None)
 @given(log=st.lists(sessions, min_size=1, max_size=6), has_end=st.booleans())
 def test_lines_as_written_need_no_json_parser(log: Sessions, has_end: bool) -> None:
     lines = encode(log) if has_end else encode(log).removesuffix(b"\n")
@@ -51,7 +50,7 @@ def test_lines_as_written_need_no_json_parser(log: Sessions, has_end: bool) -> N
     assert_frame_equal(found, parse_json(lines))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     log=st.lists(sessions, min_size=1, max_size=3),
     place=st.floats(0, 1),

@@ -25,7 +25,7 @@ def pack(*lengths: int) -> PackedSessions:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(log=logs().map(in_order))
 def test_sessions_are_packed_in_order_as_item_numbers(log: Log) -> None:
     items = index_items(table(log))
@@ -43,7 +43,7 @@ def test_no_clicks_are_no_sessions() -> None:
     assert len(PackedSessions.from_clicks(table([]), items)) == 0
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(log=logs())
 def test_an_item_without_a_number_is_an_error(log: Log) -> None:
     items = index_items(table(log))
@@ -52,7 +52,7 @@ def test_an_item_without_a_number_is_an_error(log: Log) -> None:
         PackedSessions.from_clicks(table(in_order(log)), unknown)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(lengths=st.lists(st.integers(1, 9)))
 def test_what_is_saved_is_loaded(
     lengths: list[int], tmp_path_factory: pytest.TempPathFactory

@@ -55,7 +55,7 @@ def shops(draw: st.DrawFn) -> SimulationParams:
     )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(params=shops())
 def test_every_shop_yields_clicks_in_canonical_form(params: SimulationParams) -> None:
     clicks = clicks_of(params)
@@ -78,7 +78,7 @@ def test_every_shop_yields_clicks_in_canonical_form(params: SimulationParams) ->
     assert in_test.to_series().to_list() == clicks[TEST_FILE].to_list()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(params=shops())
 def test_successors_stay_in_the_category(params: SimulationParams) -> None:
     shop = open_shop(params)

@@ -27,7 +27,7 @@ def sorted_clicks(log: Log, params: IngestionParams) -> pl.LazyFrame:
     return sort_clicks(grouped, params)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(log=logs(two_files=True), clicks_at_once=st.integers(1, 30))
 def test_clicks_are_in_order_whatever_the_slices(log: Log, clicks_at_once: int) -> None:
     clicks = sorted_clicks(log, IngestionParams(clicks_at_once=clicks_at_once))
@@ -35,7 +35,7 @@ def test_clicks_are_in_order_whatever_the_slices(log: Log, clicks_at_once: int) 
     assert rows(clicks) == in_order(log)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(log=logs(), clicks_at_once=st.integers(1, 30), twice=st.booleans())
 def test_faults_are_counted(log: Log, clicks_at_once: int, twice: bool) -> None:
     log = log * 2 if twice else log
@@ -51,7 +51,7 @@ def test_faults_are_counted(log: Log, clicks_at_once: int, twice: bool) -> None:
     }
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(log=logs(), clicks_at_once=st.integers(1, 30))
 def test_all_but_the_first_of_duplicates_can_be_dropped(
     log: Log, clicks_at_once: int

@@ -33,7 +33,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(log=LOGS, params=PARAMS, shortest=SHORTEST)
 def test_parts_are_the_oracles(
     rule: str, log: Log, params: SplittingParams, shortest: int
@@ -51,7 +51,7 @@ def test_parts_are_the_oracles(
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(log=LOGS, params=PARAMS, shortest=SHORTEST)
 def test_nothing_leaks(
     rule: str, log: Log, params: SplittingParams, shortest: int

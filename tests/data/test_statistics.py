@@ -9,7 +9,7 @@ from reference.clicks import EPOCH, Click, Log, in_order, logs, sessions_of, tab
 from tronrec.data.statistics import describe
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(log=logs().map(in_order))
 def test_statistics_are_those_of_the_clicks(log: Log) -> None:
     lengths = [len(clicks) for clicks in sessions_of(log).values()]

@@ -25,7 +25,7 @@ def assert_holds_the_best(table, hidden, depth, coarse) -> None:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 500),

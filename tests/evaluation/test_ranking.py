@@ -22,7 +22,7 @@ def make_model(seed: int, num_items: int, window: int = 4) -> Recommender:
     return Recommender(params, num_items)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.integers(2, 60), st.integers(1, 25))
 def test_ranks_match_the_definition(seed, num_items, depth):
     """Sessions past the window too: every event has its own last clicks (trap 6)."""
@@ -33,7 +33,41 @@ def test_ranks_match_the_definition(seed, num_items, depth):
     assert ranking.ranks.tolist() == np.minimum(expected, depth + 1).tolist()
 
 
-@settings(deadline=None, max_examples=20)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([None, 0.2]),
+    st.sampled_from([0, 0.7]),
+    st.lists(st.floats(0, 3), max_size=6),
+)
+def test_trend_and_repeats_are_part_of_the_score(seed, temperature, trend, gains):
+    torch.manual_seed(seed)
+    params = ModelParams(
+        hidden_size=8,
+        feed_forward=8,
+        window=4,
+        temperature=temperature,
+        trend=trend,
+        repeat_gains=gains,
+    )
+    model = Recommender(params, 12)  # so few that sessions repeat themselves
+    if trend:
+        model.trend[1:] = torch.randn(12)
+    sessions = random_sessions(seed, sessions=5, num_items=12, longest=9)
+    expected = np.array(reference.ranks(model, sessions))
+    found = rank_targets(model, sessions, depth=5).ranks
+    assert found.tolist() == np.minimum(expected, 6).tolist()
+
+
+def test_repeats_are_shown_where_their_gain_puts_them():
+    params = ModelParams(hidden_size=8, window=4, repeat_gains=[0, 100])
+    model = Recommender(params, 50)
+    sessions = PackedSessions(np.array([7, 3, 1], np.int32), np.array([0, 3]))
+    shown = rank_targets(model, sessions, depth=5).shown
+    assert shown[7 - 1] == 1
+    assert (shown <= 5).sum() <= 10
+
+
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.integers(1, 70))
 def test_every_event_counts_once_whatever_the_batch_size(seed, batch_size):
     """The last, smaller batch is not dropped (trap 4)."""

@@ -36,7 +36,7 @@ def packed_hidden(model: Recommender, sessions: PackedSessions) -> list[torch.Te
     return list(hidden.split((np.diff(offsets) - 1).tolist()))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_matches_one_click_at_a_time(model, seed, count):
     packed = random_sessions(seed, sessions=count, num_items=40, longest=9)

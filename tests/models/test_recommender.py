@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from tronrec.models.layout import Layout
@@ -5,8 +6,11 @@ from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, SystemParams
 
 
-def test_export_and_load_keep_every_weight():
-    model = Recommender(ModelParams(hidden_size=8, window=5), 11)
+@pytest.mark.parametrize("trend", [0, 0.5])
+def test_export_and_load_keep_every_weight(trend):
+    model = Recommender(ModelParams(hidden_size=8, window=5, trend=trend), 11)
+    if trend:
+        model.trend.normal_()
     system = SystemParams(model=model.params)
     ids = torch.arange(100, 111)
     exported = model.export(ids, name="mine", system=system, epoch=3)
@@ -16,6 +20,7 @@ def test_export_and_load_keep_every_weight():
     assert loaded.params == model.params
     for name, weights in model.state_dict().items():
         assert torch.equal(weights, loaded.state_dict()[name])
+    assert torch.equal(model.candidates(), loaded.candidates())
 
 
 def test_padding_has_no_vector():
@@ -52,3 +57,18 @@ def test_products_are_left_alone():
     before = model.items.clone()
     model.settle(torch.arange(12))
     assert torch.equal(model.items, before)
+
+
+@pytest.mark.parametrize("item_bias", [False, True])
+def test_a_trend_adds_to_the_scores_of_training(item_bias):
+    torch.manual_seed(0)
+    params = ModelParams(hidden_size=8, window=5, trend=0.5, item_bias=item_bias)
+    model = Recommender(params, 11).eval()
+    model.items.data.normal_()
+    model.trend.normal_()
+    items = torch.tensor([4, 2, 9])
+    layout = Layout(torch.zeros(3, dtype=torch.long), torch.arange(3), 3)
+    with torch.no_grad():
+        trained = model.encode(model.items[items], layout) @ model.items.T
+        scores = model(items, layout) @ model.candidates().T
+    torch.testing.assert_close(scores, trained + 0.5 * model.trend)

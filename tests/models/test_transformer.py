@@ -49,7 +49,7 @@ def packed_hidden(model: Recommender, sessions: list[np.ndarray]) -> list[torch.
     return list(hidden.split([length - 1 for length in lengths]))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_matches_one_session_at_a_time(model, seed, count):
     packed = random_sessions(seed, sessions=count, num_items=40, longest=9)
@@ -62,7 +62,7 @@ def test_matches_one_session_at_a_time(model, seed, count):
         )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32))
 def test_prefix_consistency(model, seed):
     """The state of an event is the same whether the session goes on or not (trap 3)."""

@@ -22,6 +22,12 @@ def ranks(model: Recommender, sessions: PackedSessions) -> list[int]:
             first = max(start, event - window)
             clicks = torch.tensor(sessions.items[first:event].tolist())
             scores = model.double().items[1:] @ hidden_states(model, clicks)[-1]
+            if model.params.trend:
+                scores = scores + model.params.trend * model.trend[1:]
+            gains = model.params.repeat_gains
+            for item in set(clicks.tolist()) if gains else ():
+                lag = clicks.tolist()[::-1].index(item)
+                scores[item - 1] += gains[min(lag, len(gains) - 1)]
             target = int(sessions.items[event]) - 1
             ahead = [s for i, s in enumerate(scores.tolist()) if i != target]
             found.append(1 + sum(score >= scores[target].item() for score in ahead))

@@ -29,7 +29,7 @@ def first_batch(seed: int, count: int, part: int, parts: int) -> Batch:
     return next(batches.epoch(batch_size=count, window=8, generator=generator))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(2, 30), st.data())
 def test_parts_are_all_sessions_once_each_whole(seed, count, data):
     number = data.draw(st.integers(1, count))

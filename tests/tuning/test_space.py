@@ -24,7 +24,7 @@ def ask(values: dict[str, Any] | None = None) -> optuna.Trial:
     return study.ask()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     rate=st.floats(1e-4, 1e-1),
     top_k=st.none() | st.integers(5, 100),

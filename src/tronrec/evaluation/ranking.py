@@ -18,6 +18,7 @@ from tronrec.batches import Batch, SessionBatches
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.catalogue import Candidates, Catalogue
+from tronrec.evaluation.repeats import find_repeats
 from tronrec.models.recommender import Recommender
 from tronrec.precision import coarse_dtype
 
@@ -103,7 +104,7 @@ def rank_targets(
     """
     model.eval()
     device = model.items.device
-    catalogue = Catalogue(model.items, coarse_dtype(device))
+    catalogue = Catalogue(model.candidates(), coarse_dtype(device))
     shown = torch.full((model.num_items + 1,), depth + 1, device=device)
     total = len(sessions.items) - len(sessions)
     ranks = []
@@ -116,30 +117,33 @@ def rank_targets(
             items = batch.clicks[batch.inputs]
             hidden = model(items, batch.layout)[counted]
             targets = batch.clicks[batch.targets][counted]
+            every = torch.arange(len(hidden), device=device)
+            own = catalogue.score(hidden, every, targets)
             found = catalogue.candidates(hidden, depth)
-            ranks.append(_ranks(catalogue, hidden, targets, found, depth))
+            if model.params.repeat_gains:
+                repeats = find_repeats(batch, counted, model.params.repeat_gains)
+                own += repeats.gain(targets)
+                found = repeats.add(found, catalogue, hidden)
+            ranks.append(_ranks(found, targets, own, depth))
             _show(shown, found, depth)
             bar.update(len(hidden))
     return Ranking(torch.cat(ranks).cpu().numpy(), shown[1:].cpu().numpy())
 
 
 def _ranks(
-    catalogue: Catalogue,
-    hidden: Float[Tensor, "events size"],
-    targets: Int[Tensor, "events"],
     found: Candidates,
+    targets: Int[Tensor, "events"],
+    own: Float[Tensor, "events"],
     depth: int,
 ) -> Int[Tensor, "events"]:
     """Count the items that score at least as much as the target, and the target."""
-    every = torch.arange(len(hidden), device=hidden.device)
-    own = catalogue.score(hidden, every, targets.to(every.dtype))
     if not own.isfinite().all():
         raise UserError(
             "The model's scores are not finite; train it again with a lower "
             "training.learning_rate"
         )
     rival = (found.score >= own[found.event]) & (found.item != targets[found.event])
-    ahead = torch.bincount(found.event[rival], minlength=len(hidden))
+    ahead = torch.bincount(found.event[rival], minlength=len(own))
     return ahead.clamp_(max=depth) + 1
 
 

@@ -7,6 +7,7 @@ gradient itself.
 
 from typing import Self
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.nn.functional import normalize
 from tronrec.checkpoint import Checkpoint, with_prefix
 from tronrec.models.encoder import choose_encoder
 from tronrec.models.layout import Layout
+from tronrec.models.trend import trend
 from tronrec.params import ModelParams, SystemParams
 from tronrec.schemas import PADDING
 
@@ -43,6 +45,9 @@ class Recommender(nn.Module):
         if params.temperature is not None:
             table = normalize(table)
         self.items = nn.Parameter(table, requires_grad=False)
+        zeros = torch.zeros(num_items + 1) if params.trend else None
+        self.trend: Tensor | None
+        self.register_buffer("trend", zeros)
 
     @property
     def num_items(self) -> int:
@@ -52,13 +57,24 @@ class Recommender(nn.Module):
     def forward(
         self, items: Int[Tensor, "events"], layout: Layout
     ) -> Float[Tensor, "events size"]:
-        """Return the hidden state after each click: times an item, it is a logit."""
-        return self.encode(self.items[items], layout)
+        """Return the hidden state after each click: times a candidate, a score."""
+        hidden = self.encode(self.items[items], layout)
+        return hidden if self.trend is None else with_ones(hidden)
+
+    def candidates(self) -> Float[Tensor, "rows size"]:
+        """Return a row for each item: times a hidden state, the item's score.
+
+        These are the rows of the item table, and the trend, where there is one, as a
+        bias beside them.
+        """
+        if self.trend is None:
+            return self.items
+        return torch.cat([self.items, self.params.trend * self.trend[:, None]], 1)
 
     def encode(
         self, rows: Float[Tensor, "events size"], layout: Layout
     ) -> Float[Tensor, "events size"]:
-        """Return the same for rows of the item table.
+        """Return the same for rows of the item table, and without a trend.
 
         An item's bias is the last number of its row. It meets a 1 in the hidden state,
         so whatever multiplies hidden states and rows knows of no bias.
@@ -68,8 +84,18 @@ class Recommender(nn.Module):
         if self.params.temperature is not None:
             hidden = normalize(hidden) / self.params.temperature
         if self.params.item_bias:
-            hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
+            hidden = with_ones(hidden)
         return hidden
+
+    def count_trend(self, clicks: Int[np.ndarray, "clicks"]) -> None:
+        """Count the trend of each item, if it is part of the score.
+
+        Args:
+            clicks: Items of all training clicks; sessions in the order of their first.
+        """
+        if self.trend is not None:
+            memory = self.params.trend_memory
+            self.trend.copy_(trend(clicks, self.num_items, memory))
 
     @torch.no_grad()
     def settle(self, rows: Int[Tensor, "rows"]) -> None:
@@ -110,3 +136,8 @@ class Recommender(nn.Module):
         model = cls(system.model, num_items=len(checkpoint.tensors["item_ids"]))
         model.load_state_dict(checkpoint.part("model"))
         return model.eval()
+
+
+def with_ones(hidden: Float[Tensor, "events size"]) -> Float[Tensor, "events wider"]:
+    """Return hidden states that add the last number of an item's row to its score."""
+    return torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)

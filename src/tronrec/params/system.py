@@ -1,6 +1,6 @@
 """Parameters of a system: what makes a row of Table 2."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,14 @@ class ModelParams(Params):
     vectors that it weights (CORE), or the sum of the two."""
     item_dropout: float = Field(0, ge=0, lt=1)
     """The same as `dropout`, for the item vectors of that mean."""
+    trend: float = Field(0, ge=0)
+    """In ranking, what an item's score gains where its share of the recent clicks is e
+    times its share of all; 0: nothing. No part of training: it is counted."""
+    trend_memory: float = Field(0.05, gt=0, le=1)
+    """Mean age of a recent click, as a share of all training clicks."""
+    repeat_gains: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """In ranking, what the scores of the session's own items gain: that of the last
+    click, of the one before it, and so on; the last number holds for all before."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:

@@ -83,6 +83,7 @@ class Trainer:
         self.workers = workers or Alone()
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
+        self.model.count_trend(data.fit.items)
         if params.training.compile:
             self.model.encoder.compile(dynamic=True)
         self.rows, self.dense = choose_optimizers(

@@ -34,7 +34,7 @@ TABLES = ("raw_events", "bad_lines", "grouped_clicks", "clicks")
 OUTPUTS = (*(f"{name}.parquet" for name in TABLES), "ingestion_report.json")
 FORMER = b"what the last run left"
 
-fuzzed = settings(deadline=None, max_examples=EXAMPLES)
+fuzzed = settings(max_examples=EXAMPLES)
 several_params = st.builds(
     IngestionParams,
     on_bad_rows=st.sampled_from(["fail", "quarantine"]),
