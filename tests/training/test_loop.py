@@ -174,6 +174,24 @@ def test_learning_rate_warms_up_and_falls():
     assert learning_rate(constant, 12, 12) == 1
 
 
+def test_item_rate_scales_the_steps_of_items_alone():
+    moves = []
+    for item_rate in (1, 3):
+        trainer = Trainer(make_params(item_rate=item_rate), make_data(), cpu)
+        before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+        order = np.random.default_rng(0)
+        batches = trainer.batches.epoch(batch_size=8, window=6, generator=order)
+        torch.manual_seed(0)
+        trainer.model.train()
+        trainer.update(next(batches), torch.Generator().manual_seed(0), 0.01)
+        after = trainer.model.state_dict()
+        moves.append({name: after[name] - before[name] for name in before})
+    once, thrice = moves
+    assert once["items"].any()
+    torch.testing.assert_close(thrice.pop("items"), 3 * once.pop("items"))
+    assert all(torch.equal(thrice[name], once[name]) for name in once)
+
+
 def test_a_diverging_loss_stops_with_the_remedy():
     trainer = Trainer(make_params(learning_rate=1e30), make_data(), cpu)
     with pytest.raises(UserError, match=r"lower training\.learning_rate"):

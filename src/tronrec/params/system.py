@@ -148,6 +148,8 @@ class TrainingParams(Params):
     items are seldom touched, and overfits sooner."""
     learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate."""
+    item_rate: float = Field(1, gt=0)
+    """The learning rate of the item table, as a multiple of the encoder's."""
     warmup_steps: int = Field(300, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
     schedule: Literal["constant", "cosine"] = "cosine"

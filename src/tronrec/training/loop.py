@@ -204,7 +204,7 @@ class Trainer:
         for group in self.dense.param_groups:
             group["lr"] = learning_rate
         self.dense.step()
-        self.rows.step(gradients.items, learning_rate)
+        self.rows.step(gradients.items, learning_rate * self.params.training.item_rate)
         self.model.settle(gradients.items.items)
         return gradients.loss
 
