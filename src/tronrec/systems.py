@@ -269,6 +269,8 @@ def _describe(model: type[Params], details: ErrorDetails) -> str:
             return f": {details['ctx']['error']}"
         case "model_type":
             return f" = {details['input']!r}: must be a block of names and values"
+        case "tuple_type":
+            return f" = {details['input']!r}: must be a list, such as [1, 2]"
         case _:
             limit = details["msg"].replace("Input should be", "must be", 1)
             return f" = {details['input']!r}: {limit}"

@@ -1,7 +1,7 @@
 """What is clicked more of late than before: a part of an item's score.
 
 A session says what a visitor wants, not what the shop has on offer this week. Counting
-clicks says that, costs a second, and can be done anew every day without training.
+clicks says that, in no time, and can be done anew every day without training.
 """
 
 import numpy as np

@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Params(BaseModel):
-    """Base of all parameter models: immutable, and a misspelt name is an error."""
+    """Base of all parameter models: immutable; misspelt names, infinity are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
