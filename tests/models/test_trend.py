@@ -28,11 +28,12 @@ def by_definition(clicks: list[int], num_items: int, memory: float) -> list[floa
     return found
 
 
-@given(CLICKS, st.floats(0.01, 1), st.integers(1, 70))
-def test_the_trend_is_that_of_the_definition(clicks, memory, slab):
+@given(CLICKS, st.floats(0.01, 1), st.integers(1, 70), st.integers(0, 60))
+def test_the_trend_is_that_of_the_definition(clicks, memory, slab, cut):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SLAB", slab)
-        found = trend(np.array(clicks, np.int32), 7, memory)
+        parts = np.split(np.array(clicks, np.int32), [cut, cut])
+        found = trend(parts, 7, memory)
     assert found[0] == 0
     expected = by_definition(clicks, 7, memory)
     assert found[1:].tolist() == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -40,7 +41,7 @@ def test_the_trend_is_that_of_the_definition(clicks, memory, slab):
 
 def test_a_newcomer_rises_and_a_leaver_falls():
     clicks = np.array([1, 2] * 500 + [2, 3] * 50, np.int32)
-    left, stayed, new, unknown = trend(clicks, 4, 0.03)[1:].tolist()
+    left, stayed, new, unknown = trend([clicks], 4, 0.03)[1:].tolist()
     assert left < -2
     assert abs(stayed) < 0.2
     assert new > 1
@@ -57,7 +58,7 @@ def test_the_trend_is_the_sessions_own_from_the_start():
     sampling = {"uniform": 4, "in_batch": 3, "top_k": 2}
     params = SystemParams.model_validate({"model": model, "sampling": sampling})
     trainer = Trainer(params, data, torch.device("cpu"))
-    expected = trend(data.fit.items, 9, 0.2)
+    expected = trend([data.fit.items], 9, 0.2)
     assert torch.equal(trainer.model.trend, expected)
     trainer.run_epoch()
     assert torch.equal(trainer.model.trend, expected)

@@ -87,11 +87,11 @@ class Recommender(nn.Module):
             hidden = with_ones(hidden)
         return hidden
 
-    def count_trend(self, clicks: Int[np.ndarray, "clicks"]) -> None:
+    def count_trend(self, *clicks: Int[np.ndarray, "clicks"]) -> None:
         """Count the trend of each item, if it is part of the score.
 
         Args:
-            clicks: Items of all training clicks; sessions in the order of their first.
+            clicks: Items of all clicks, in parts; sessions in the order of their first.
         """
         if self.trend is not None:
             memory = self.params.trend_memory

@@ -4,6 +4,8 @@ A session says what a visitor wants, not what the shop has on offer this week. C
 clicks says that, in no time, and can be done anew every day without training.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +19,7 @@ SLAB = 2**22
 
 
 def trend(
-    clicks: Int[np.ndarray, "clicks"], num_items: int, memory: float
+    clicks: Sequence[Int[np.ndarray, "clicks"]], num_items: int, memory: float
 ) -> Float[Tensor, "rows"]:
     """Return log(recent share of clicks / overall share) of each item.
 
@@ -25,17 +27,26 @@ def trend(
     clicks that came after it.
 
     Args:
-        clicks: Items of all training clicks; sessions in the order of their first.
+        clicks: Items of all clicks, in parts; sessions in the order of their first.
         num_items: Items of the catalogue; row 0 of the result is padding, and 0.
         memory: Mean age of a recent click.
     """
     recent, overall = np.zeros((2, num_items + 1))
-    for begin in range(0, len(clicks), SLAB):
-        slab = clicks[begin : begin + SLAB]
-        newer = len(clicks) - 1 - np.arange(begin, begin + len(slab))
-        weights = np.exp(-newer / (memory * len(clicks)))
+    total = newer = sum(map(len, clicks))
+    for slab in _slabs(clicks):
+        newer -= len(slab)
+        ages = newer + np.arange(len(slab))[::-1]
+        weights = np.exp(-ages / (memory * total))
         recent += np.bincount(slab, weights, num_items + 1)
         overall += np.bincount(slab, minlength=num_items + 1)
-    expected = overall * (recent.sum() / len(clicks))
+    expected = overall * (recent.sum() / total)
     ratio = np.log((recent + PRIOR) / (expected + PRIOR))
     return torch.from_numpy(ratio.astype(np.float32))
+
+
+def _slabs(
+    parts: Sequence[Int[np.ndarray, "clicks"]],
+) -> Iterator[Int[np.ndarray, "slab"]]:
+    for part in parts:
+        for begin in range(0, len(part), SLAB):
+            yield part[begin : begin + SLAB]

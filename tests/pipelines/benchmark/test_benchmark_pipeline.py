@@ -11,7 +11,7 @@ from tronrec.pipelines.benchmark import nodes
 
 ITEMS = 25
 SMALL = {
-    "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+    "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "trend": 0.5},
     "sampling": {"uniform": 20, "in_batch": 3, "top_k": 8},
     "training": {"epochs": 2, "batch_size": 8, "warmup_steps": 0},
 }
@@ -72,7 +72,7 @@ def test_every_system_and_baseline_ranks_the_same_events(trained):
     loaders = {name: (lambda c=c: c) for name, c in trained.items()}
     test, evaluation = sessions(2), EvaluationParams()
     ranks, history, runs = nodes.rank_systems(
-        PARAMS, evaluation, "cpu", loaders, ITEM_TABLE, test
+        PARAMS, evaluation, "cpu", loaders, ITEM_TABLE, sessions(0), sessions(1), test
     )
     events = len(test.items) - len(test)
     assert ranks.shape == (events, 3)

@@ -34,6 +34,8 @@ def create_pipeline() -> Pipeline:
                     "params:device",
                     "benchmark_checkpoints",
                     "items",
+                    "fit_sessions",
+                    "validation_sessions",
                     "test_sessions",
                 ],
                 outputs=["benchmark_ranks", "benchmark_history", "benchmark_runs"],

@@ -50,8 +50,17 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         yield history_table(checkpoint.facts["history"]), checkpoint
 
 
-def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Checkpoint:
-    """Return the weights of the best epoch with the item index, ready to be served."""
+def select_model(
+    name: str,
+    checkpoint: Checkpoint,
+    items: pl.DataFrame,
+    fit: PackedSessions,
+    validation: PackedSessions,
+) -> Checkpoint:
+    """Return the weights of the best epoch with the item index, ready to be served.
+
+    A trend is counted anew, up to the newest click: those held out are known by now.
+    """
     import torch
 
     from tronrec.models.recommender import Recommender
@@ -60,6 +69,7 @@ def select_model(name: str, checkpoint: Checkpoint, items: pl.DataFrame) -> Chec
     system = SystemParams.model_validate(checkpoint.facts["parameters"])
     model = Recommender(system.model, items.height)
     model.load_state_dict(checkpoint.part("best"))
+    model.count_trend(fit.items, validation.items)
     item_ids = torch.from_numpy(items[ITEM].to_numpy(writable=True))
     epoch = best_epoch(checkpoint.facts["history"], system.training.choose_by)
     return model.export(item_ids, name=name, system=system, epoch=epoch)

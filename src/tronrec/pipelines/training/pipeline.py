@@ -31,7 +31,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.select_model,
-                inputs=["params:system", "checkpoint", "items"],
+                inputs=[
+                    "params:system",
+                    "checkpoint",
+                    "items",
+                    "fit_sessions",
+                    "validation_sessions",
+                ],
                 outputs="model",
                 name="select_model",
             ),
