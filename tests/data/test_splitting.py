@@ -144,7 +144,7 @@ def test_too_short_a_log_says_what_to_change() -> None:
         split_clicks(table(STRADDLING), params, min_session_length=2)
 
 
-@pytest.mark.parametrize("days", [1e6, 1e12, float("inf")])
+@pytest.mark.parametrize("days", [1e6, 1e12, 1e300])
 def test_a_period_before_all_calendars_is_refused(days: float) -> None:
     with pytest.raises(UserError, match=r"splitting\.test_days \(.*\) is no number"):
         split_clicks(
