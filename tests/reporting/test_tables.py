@@ -1,5 +1,6 @@
 import polars as pl
 import pytest
+import yaml
 
 from tronrec.params import DatasetParams, ModelParams, SamplingParams, TrainingParams
 from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2
@@ -11,6 +12,7 @@ from tronrec.reporting.tables import (
     result_table,
     statistics_table,
     summary,
+    written,
 )
 
 FIRST, LAST = "2016-01-01T10:20:30.000+00:00", "2016-06-01T23:59:59.999+00:00"
@@ -95,6 +97,14 @@ def test_no_paper_column_for_what_the_paper_does_not_know(
     )
 
 
+@pytest.mark.parametrize(
+    "value", [None, True, 3, 0.0005, 1.0, "mrr@20", [1, 2.5], [], ["a", None]]
+)
+def test_values_are_written_as_yaml(value: object) -> None:
+    given = tuple(value) if isinstance(value, list) else value
+    assert yaml.safe_load(written(given)) == value
+
+
 def test_changed_parameters() -> None:
     params = DatasetParams(
         system="tron_l",
@@ -106,7 +116,7 @@ def test_changed_parameters() -> None:
         ("sampling.top_k", None, 100),
         ("system", "tron_l", "tron_xl"),
     ]
-    assert rows(parameters_table(params))[3] == ["`sampling.top_k`", "None", "100"]
+    assert rows(parameters_table(params))[3] == ["`sampling.top_k`", "null", "100"]
     assert "default values" in parameters_table(DatasetParams())
 
 

@@ -87,8 +87,23 @@ def parameters_table(params: DatasetParams) -> str:
     changed = changed_parameters(params)
     if not changed:
         return "All parameters have their default values.\n"
-    rows = ([f"`{name}`", f"{value}", f"{usual}"] for name, value, usual in changed)
+    rows = ([f"`{name}`", *map(written, values)] for name, *values in changed)
     return markdown_table(["parameter", "value", "default"], rows)
+
+
+def written(value: object) -> str:
+    """Return a parameter's value as a user writes it in YAML."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return f"[{', '.join(map(written, value))}]"
+        case _:
+            return str(value)
 
 
 def epochs_per_hour(history: pl.DataFrame) -> float:
