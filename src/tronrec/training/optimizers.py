@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -20,56 +19,54 @@ SLAB = 4096
 """Rows moved at once, so that what is computed on the way stays in a CPU's cache."""
 
 
-class RowOptimizer(Protocol):
+class RowOptimizer(ABC):
     """Turns the gradient of some rows of a table into their update."""
 
-    def step(self, gradients: RowGradients, learning_rate: float) -> None:
-        """Move the touched rows against their gradient."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors a resumed run needs."""
-        ...
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of `state`."""
-        ...
-
-
-class _CountingSteps(ABC):
-    """What the kinds of Adam share: moments of rows, corrected by the steps so far."""
-
-    def __init__(
-        self, table: Float[Tensor, "items size"], moments: dict[str, Tensor]
-    ) -> None:
-        """Begin; `table` and the moments are updated in place."""
+    def __init__(self, table: Float[Tensor, "items size"], **moments: Tensor) -> None:
+        """Begin; `table` and the moments of its rows are updated in place."""
         self.table, self.moments = table, moments
-        self.steps = 0
 
     @torch.no_grad()
     def step(self, gradients: RowGradients, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
-        self.steps += 1
         for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
-            self._move(rows, gradient, learning_rate)
+            update = self._update(rows, gradient)
+            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+            self.table.index_copy_(0, rows, moved)
 
     @abstractmethod
-    def _move(
-        self,
-        rows: Int[Tensor, "rows"],
-        gradient: Float[Tensor, "rows size"],
-        learning_rate: float,
-    ) -> None:
-        """Move some of the rows, each once."""
+    def _update(
+        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
+        """Change the moments of some rows; return by what a rate of 1 lowers them."""
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors a resumed run needs."""
-        return self.moments | {"steps": torch.tensor(self.steps)}
+        return self.moments
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take over the tensors of `state`."""
         for name, moment in self.moments.items():
             moment.copy_(state[name])
+
+
+class _CountingSteps(RowOptimizer):
+    """What the kinds of Adam share: moments are corrected by the steps so far."""
+
+    steps = 0
+
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        self.steps += 1
+        super().step(gradients, learning_rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors a resumed run needs."""
+        return super().state() | {"steps": torch.tensor(self.steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of `state`."""
+        super().restore(state)
         self.steps = int(state["steps"])
 
 
@@ -84,14 +81,16 @@ class RowAdam(_CountingSteps):
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with moments of zero; `table` is updated in place."""
         self.mean, self.square = torch.zeros_like(table), torch.zeros_like(table)
-        super().__init__(table, {"mean": self.mean, "square": self.square})
+        super().__init__(table, mean=self.mean, square=self.square)
 
-    def _move(
-        self,
-        rows: Int[Tensor, "rows"],
-        gradient: Float[Tensor, "rows size"],
-        learning_rate: float,
-    ) -> None:
+    def step(self, gradients: RowGradients, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        correction = 1 - BETAS[0] ** (self.steps + 1)
+        super().step(gradients, learning_rate / correction)
+
+    def _update(
+        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
         beta_mean, beta_square = BETAS
         mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - beta_mean)
         square = self.square.index_select(0, rows).mul_(beta_square)
@@ -99,10 +98,7 @@ class RowAdam(_CountingSteps):
         self.mean.index_copy_(0, rows, mean)
         self.square.index_copy_(0, rows, square)
         root = (1 - beta_square**self.steps) ** 0.5
-        size = learning_rate / (1 - beta_mean**self.steps)
-        update = mean.div_(square.sqrt_().div_(root).add_(EPSILON))
-        moved = self.table.index_select(0, rows).sub_(update, alpha=size)
-        self.table.index_copy_(0, rows, moved)
+        return mean.div_(square.sqrt_().div_(root).add_(EPSILON))
 
 
 class SteadyRowAdam(_CountingSteps):
@@ -119,14 +115,11 @@ class SteadyRowAdam(_CountingSteps):
         """Start with squares of zero; `table` is updated in place."""
         self.square = torch.zeros_like(table)
         self.touched = torch.zeros(len(table), dtype=torch.int64, device=table.device)
-        super().__init__(table, {"square": self.square, "touched": self.touched})
+        super().__init__(table, square=self.square, touched=self.touched)
 
-    def _move(
-        self,
-        rows: Int[Tensor, "rows"],
-        gradient: Float[Tensor, "rows size"],
-        learning_rate: float,
-    ) -> None:
+    def _update(
+        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
         beta = BETAS[1]
         idle = self.steps - self.touched.index_select(0, rows)
         kept = torch.pow(beta, idle.to(gradient.dtype))
@@ -135,36 +128,23 @@ class SteadyRowAdam(_CountingSteps):
         self.square.index_copy_(0, rows, square)
         self.touched.index_fill_(0, rows, self.steps)
         root = (1 - beta**self.steps) ** 0.5
-        update = gradient / square.sqrt_().div_(root).add_(EPSILON)
-        moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
-        self.table.index_copy_(0, rows, moved)
+        return gradient / square.sqrt_().div_(root).add_(EPSILON)
 
 
-class RowAdagrad:
+class RowAdagrad(RowOptimizer):
     """Adagrad (Duchi et al., 2011), which by its nature moves only the touched rows."""
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with small sums of squares; `table` is updated in place."""
-        self.table = table
         self.sum = torch.full_like(table, ADAGRAD_START)
+        super().__init__(table, sum=self.sum)
 
-    @torch.no_grad()
-    def step(self, gradients: RowGradients, learning_rate: float) -> None:
-        """Move the touched rows against their gradient."""
-        for rows, gradient in split_rows(SLAB, gradients.items, gradients.vectors):
-            total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
-            self.sum.index_copy_(0, rows, total)
-            update = gradient / total.sqrt_()
-            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
-            self.table.index_copy_(0, rows, moved)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors a resumed run needs."""
-        return {"sum": self.sum}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of `state`."""
-        self.sum.copy_(state["sum"])
+    def _update(
+        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
+        total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
+        self.sum.index_copy_(0, rows, total)
+        return gradient / total.sqrt_()
 
 
 def choose_optimizers(
