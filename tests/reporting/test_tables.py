@@ -98,7 +98,8 @@ def test_no_paper_column_for_what_the_paper_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 3, 0.0005, 1.0, "mrr@20", [1, 2.5], [], ["a", None]]
+    "value",
+    [None, True, 3, 0.0005, 1.0, 0.00123456789, "mrr@20", [1, 2.5], [], ["a", None]],
 )
 def test_values_are_written_as_yaml(value: object) -> None:
     given = tuple(value) if isinstance(value, list) else value

@@ -98,8 +98,6 @@ def written(value: object) -> str:
             return "null"
         case bool():
             return str(value).lower()
-        case float():
-            return f"{value:g}"
         case tuple():
             return f"[{', '.join(map(written, value))}]"
         case _:
