@@ -137,6 +137,21 @@ class Recommender(nn.Module):
         model.load_state_dict(checkpoint.part("model"))
         return model.eval()
 
+    @classmethod
+    def best(
+        cls, checkpoint: Checkpoint, num_items: int, *clicks: Int[np.ndarray, "clicks"]
+    ) -> Self:
+        """Return the model of the best epoch of a checkpoint of training.
+
+        Its trend is counted anew, up to the newest of `clicks`: those that were held
+        out to choose the epoch are known by now.
+        """
+        system = SystemParams.model_validate(checkpoint.facts["parameters"])
+        model = cls(system.model, num_items)
+        model.load_state_dict(checkpoint.part("best"))
+        model.count_trend(*clicks)
+        return model
+
 
 def with_ones(hidden: Float[Tensor, "events size"]) -> Float[Tensor, "events wider"]:
     """Return hidden states that add the last number of an item's row to its score."""

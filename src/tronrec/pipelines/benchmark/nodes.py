@@ -58,10 +58,7 @@ def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     validation: PackedSessions,
     test: PackedSessions,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
-    """Return the ranks of all test events by all systems, their epochs and runs.
-
-    A trend is counted anew, up to the newest click: those held out are known by now.
-    """
+    """Return the ranks of all test events by all systems, their epochs and runs."""
     from tronrec.evaluation.ranking import rank_targets
     from tronrec.models.recommender import Recommender
     from tronrec.precision import choose_device
@@ -73,9 +70,7 @@ def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     for name in params.systems:
         checkpoint = checkpoints[name]()
         system = SystemParams.model_validate(checkpoint.facts["parameters"])
-        model = Recommender(system.model, items.height)
-        model.load_state_dict(checkpoint.part("best"))
-        model.count_trend(fit.items, validation.items)
+        model = Recommender.best(checkpoint, items.height, fit.items, validation.items)
         found = rank_targets(
             model.to(target),
             test,

@@ -57,19 +57,14 @@ def select_model(
     fit: PackedSessions,
     validation: PackedSessions,
 ) -> Checkpoint:
-    """Return the weights of the best epoch with the item index, ready to be served.
-
-    A trend is counted anew, up to the newest click: those held out are known by now.
-    """
+    """Return the weights of the best epoch with the item index, ready to be served."""
     import torch
 
     from tronrec.models.recommender import Recommender
     from tronrec.training.history import best_epoch
 
     system = SystemParams.model_validate(checkpoint.facts["parameters"])
-    model = Recommender(system.model, items.height)
-    model.load_state_dict(checkpoint.part("best"))
-    model.count_trend(fit.items, validation.items)
+    model = Recommender.best(checkpoint, items.height, fit.items, validation.items)
     item_ids = torch.from_numpy(items[ITEM].to_numpy(writable=True))
     epoch = best_epoch(checkpoint.facts["history"], system.training.choose_by)
     return model.export(item_ids, name=name, system=system, epoch=epoch)
