@@ -4,12 +4,12 @@ torch is imported when a file is read or written, so that nodes can name the typ
 """
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tronrec.errors import UserError
+from tronrec.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,16 +38,11 @@ class Checkpoint:
         """Write a safetensors file beside `path`, then put it in its place."""
         from safetensors.torch import save_file
 
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
-        try:
-            save_file(tensors, aside, {FACTS: json.dumps(self.facts, allow_nan=False)})
+        facts = {FACTS: json.dumps(self.facts, allow_nan=False)}
+        with replacing(path) as aside:
+            save_file(tensors, aside, facts)
             aside.chmod(0o644)  # safetensors makes it readable to its owner only
-            with aside.open("rb") as file:
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -169,5 +169,5 @@ def test_a_folder_that_cannot_be_written_is_named(
     clicks: pl.DataFrame, tmp_path: Path
 ) -> None:
     (tmp_path / "otto").write_text("a file")
-    with pytest.raises(UserError, match=r"Cannot write to .*otto.*raw_root"):
+    with pytest.raises(UserError, match=r"otto-recsys.* cannot be written: .*raw_root"):
         write_raw_log([clicks], "otto", tmp_path / "otto")

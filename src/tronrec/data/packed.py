@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from tronrec.data.clicks import count_clicks, read_sessions
-from tronrec.data.files import replacing
 from tronrec.errors import UserError
+from tronrec.files import replacing
 from tronrec.schemas import INDEX, ITEM, PADDING, SESSION
 
 DTYPES: dict[str, np.dtype[Any]] = {

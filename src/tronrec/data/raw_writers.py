@@ -1,7 +1,7 @@
 """Simulated clicks as raw files, in the format of each publisher."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from tronrec.data.raw import FILES, PACKINGS, Columns, Format
 from tronrec.errors import UserError
+from tronrec.files import replacing
 from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
 
 MARK = "SIMULATED.txt"
@@ -38,25 +39,22 @@ def write_raw_log(
     files = FILES[format]
     names = list(files.values()) if format == "otto" else [files["train"]]
     _refuse_real_log(folder, names)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _written_together([folder / name for name in names]) as opened:
-            for clicks in frames:
-                match format:
-                    case "otto":
-                        _write_otto(clicks, *opened, other_share=other_share)
-                    case "yoochoose":
-                        _write_yoochoose(clicks, *opened)
-                    case "diginetica":
-                        _write_diginetica(clicks, *opened)
-                    case "csv" | "jsonl" | "parquet":
-                        _write_table(clicks, *opened, format=format, columns=columns)
-            (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
-    except OSError as error:
-        raise UserError(
-            f"Cannot write to {folder}: {error}. Make room or change the rights there, "
-            "or name another folder with --params=raw_root=/your/folder."
-        ) from error
+    with ExitStack() as stack:
+        asides = [stack.enter_context(replacing(folder / name)) for name in names]
+        opened = [
+            stack.enter_context(aside.open("wb", buffering=0)) for aside in asides
+        ]
+        for clicks in frames:
+            match format:
+                case "otto":
+                    _write_otto(clicks, *opened, other_share=other_share)
+                case "yoochoose":
+                    _write_yoochoose(clicks, *opened)
+                case "diginetica":
+                    _write_diginetica(clicks, *opened)
+                case "csv" | "jsonl" | "parquet":
+                    _write_table(clicks, *opened, format=format, columns=columns)
+    (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
 
 
 def _refuse_real_log(folder: Path, names: Iterable[str]) -> None:
@@ -66,18 +64,6 @@ def _refuse_real_log(folder: Path, names: Iterable[str]) -> None:
                 f"{path} was not simulated; a real raw log is never overwritten. Name "
                 "another folder with --params=raw_root=/your/folder or --env=sample."
             )
-
-
-@contextmanager
-def _written_together(paths: list[Path]) -> Iterator[list[BinaryIO]]:
-    """Open a file beside each path; they take the paths' places if all went well."""
-    parts = [path.with_name(f"{path.name}.part") for path in paths]
-    with ExitStack() as stack:
-        for part in parts:
-            stack.callback(part.unlink, missing_ok=True)
-        yield [stack.enter_context(part.open("wb", buffering=0)) for part in parts]
-        for part, path in zip(parts, paths, strict=True):
-            part.replace(path)
 
 
 def _write_otto(

@@ -7,7 +7,7 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from tronrec.data.files import replacing
+from tronrec.files import replacing
 
 Frame = pl.LazyFrame | pl.DataFrame
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from tronrec.data.files import replacing
+from tronrec.files import replacing
 
 
 class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):

@@ -1,0 +1,48 @@
+"""Locks between processes, which the system frees when their holder ends, however.
+
+They are `flock`s on files, so a killed run leaves none behind. A file system without
+locks is not refused: there, nothing keeps two runs apart.
+"""
+
+import errno
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system says that has no locks."""
+
+
+@contextmanager
+def hold(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock on a file, which is made if it is not there.
+
+    Args:
+        path: The file.
+        shared: Whether others may hold it as well, if they share it too.
+        wait: Whether to wait until it is free.
+
+    Yields:
+        Whether the lock is held; False only without `wait`.
+    """
+    with path.open("ab") as file:
+        kind, held = fcntl.LOCK_SH if shared else fcntl.LOCK_EX, True
+        try:
+            fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield held
+
+
+def is_free(path: Path) -> bool:
+    """Return whether the file is there and surely no process holds its lock."""
+    try:
+        with path.open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
