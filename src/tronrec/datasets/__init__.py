@@ -6,6 +6,7 @@ from tronrec.datasets.packed_sessions import PackedSessionsDataset
 from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.datasets.record import RecordDataset
 from tronrec.datasets.study_storage import StudyStorageDataset
+from tronrec.datasets.whole_file import WholeFileDataset
 
 __all__ = [
     "CheckpointDataset",
@@ -15,4 +16,5 @@ __all__ = [
     "RawLogDataset",
     "RecordDataset",
     "StudyStorageDataset",
+    "WholeFileDataset",
 ]

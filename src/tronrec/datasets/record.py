@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 
+from tronrec.errors import UserError
 from tronrec.files import replacing
 
 
 class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
-    """A JSON object; `json.JSONDataset` would leave half of it when it is killed."""
+    """A JSON object, whose numbers are finite."""
 
     def __init__(
         self,
@@ -31,10 +33,20 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
-        """Return the object."""
+        """Return the object.
+
+        Raises:
+            UserError: The file was damaged by something else.
+        """
         if self._missing_ok and not self._exists():
             return {}
-        record: dict[str, Any] = json.loads(self._filepath.read_text("utf-8"))
+        try:
+            record: dict[str, Any] = json.loads(self._filepath.read_bytes())
+        except ValueError as error:
+            raise UserError(
+                f"{self._filepath}: no readable JSON ({error}); delete it and run the "
+                "pipeline that makes it"
+            ) from error
         return record
 
     def save(self, data: dict[str, Any]) -> None:
@@ -42,6 +54,10 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         text = json.dumps(data, indent=2, allow_nan=False) + "\n"
         with replacing(self._filepath) as aside:
             aside.write_text(text, "utf-8")
+
+    def preview(self) -> JSONPreview:
+        """Return the text of the object for Kedro-Viz."""
+        return JSONPreview(json.dumps(self.load()))
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -1,0 +1,56 @@
+"""Any dataset of one local file, written in one move."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from tronrec.files import replacing
+
+
+class WholeFileDataset(AbstractDataset[Any, Any]):
+    """A file that another dataset reads and writes; a killed run leaves no half of it.
+
+    Kedro's datasets write into the file itself. Here they get a path aside, and what
+    they wrote takes the file's place. Kedro-Viz shows the other dataset's preview.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        dataset: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file.
+
+        Args:
+            filepath: The file.
+            dataset: The entry of the other dataset, without its `filepath`.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath = Path(filepath)
+        self._config = dataset
+        self.metadata = metadata
+        self._inner = self._open(self._filepath)
+        if (preview := getattr(self._inner, "preview", None)) is not None:
+            self.preview = preview
+
+    def _open(self, path: Path) -> AbstractDataset[Any, Any]:
+        config = {**self._config, "filepath": str(path)}
+        return AbstractDataset.from_config(self._filepath.name, config)
+
+    def load(self) -> Any:
+        """Return what the other dataset reads."""
+        return self._inner.load()
+
+    def save(self, data: Any) -> None:
+        """Let the other dataset write the file aside, then put it in its place."""
+        with replacing(self._filepath) as aside:
+            self._open(aside).save(data)
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "dataset": self._config}
