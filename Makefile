@@ -13,7 +13,7 @@ RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench viz viz-build dashboard docs clean
+.PHONY: help run test test-spark lint bench viz viz-build dashboard docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evalua
 
 test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/pytest
+
+test-spark: $(VENV)/.spark  ## Compare Spark with Polars, on a local Spark: needs Java 17
+	PYTHONPATH=$(VENV)/spark $(BIN)/pytest tests/data/test_spark.py
 
 lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/ruff check
@@ -61,4 +64,9 @@ $(VENV)/.base: pyproject.toml constraints.txt
 
 $(VENV)/.dev $(VENV)/.viz $(VENV)/.tune $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	$(INSTALL) --editable ".[$*]"
+	touch $@
+
+# Spark takes half a gigabyte, so it lies beside the packages that all else needs.
+$(VENV)/.spark: $(VENV)/.dev
+	$(INSTALL) --upgrade --target $(VENV)/spark pyspark
 	touch $@

@@ -1,24 +1,63 @@
-"""The counts of Diginetica, as an independent implementation confirmed them.
+"""The counts of published logs; an independent implementation confirmed Diginetica's.
 
-`TRONREC_DATA` names a folder with the raw files in `diginetica/`; none is kept here.
+`TRONREC_DATA` names a folder with the raw files of each log in a folder of its own;
+none is kept here.
 """
 
 import os
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tronrec.data.filtering import filter_clicks
 from tronrec.data.ingest import scan_events
-from tronrec.data.raw import find_raw_log
+from tronrec.data.raw import Columns, Format, RawLog, find_raw_log
 from tronrec.data.sorting import group_sessions, sort_clicks
 from tronrec.data.splitting import split_clicks
 from tronrec.data.statistics import describe
 from tronrec.params import FilteringParams, IngestionParams, SplittingParams
+from tronrec.schemas import TEST_FILE
 
 FOLDER = os.environ.get("TRONREC_DATA")
 
+pytestmark = pytest.mark.skipif(
+    not FOLDER, reason="TRONREC_DATA names no folder of raw files"
+)
 
-@pytest.mark.skipif(not FOLDER, reason="TRONREC_DATA names no folder of raw files")
+
+def read(log: RawLog) -> pl.LazyFrame:
+    params = IngestionParams()
+    grouped = group_sessions(scan_events(log, params).collect().lazy(), params)
+    return sort_clicks(grouped.collect().lazy(), params).collect().lazy()
+
+
+def count(clicks: pl.LazyFrame) -> tuple[int, int]:
+    described = describe(clicks)
+    return described["sessions"], described["events"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "format", "train", "test"),
+    [
+        ("diginetica", "diginetica", (202_633, 982_961), (0, 0)),
+        ("yoochoose", "yoochoose", (21_210, 83_846), (0, 0)),
+        ("otto", "otto", (2_700, 65_392), (300, 7_942)),
+        ("yoochoose_1_64/shop", "csv", (116_167, 486_026), (15_324, 71_222)),
+        ("tmall/shop", "csv", (65_286, 416_554), (1_027, 26_925)),
+    ],
+)
+def test_every_click_is_read(
+    folder: str, format: Format, train: tuple[int, int], test: tuple[int, int]
+) -> None:
+    path = Path(str(FOLDER), folder)
+    if not path.exists():
+        pytest.skip(f"TRONREC_DATA has no {folder}")
+    clicks = read(find_raw_log(format, str(path), columns=Columns(time_unit="ms")))
+    assert count(clicks.filter(~pl.col(TEST_FILE))) == train
+    assert count(clicks.filter(TEST_FILE)) == test
+
+
 @pytest.mark.parametrize(
     ("support", "train", "test"),
     [
@@ -29,14 +68,11 @@ FOLDER = os.environ.get("TRONREC_DATA")
 def test_diginetica(
     support: int, train: tuple[int, int, int], test: tuple[int, int]
 ) -> None:
-    log = find_raw_log("diginetica", f"{FOLDER}/diginetica")
-    events = scan_events(log, IngestionParams()).collect().lazy()
-    grouped = group_sessions(events, IngestionParams()).collect().lazy()
-    clicks = sort_clicks(grouped, IngestionParams()).collect().lazy()
+    clicks = read(find_raw_log("diginetica", f"{FOLDER}/diginetica"))
     filtered, _ = filter_clicks(clicks, FilteringParams(min_item_support=support))
     *parts, _ = split_clicks(
         filtered, SplittingParams(from_midnight=True), min_session_length=2
     )
-    found = [describe(part) for part in parts]
-    assert tuple(found[0][name] for name in ("sessions", "events", "items")) == train
-    assert tuple(found[1][name] for name in ("sessions", "events")) == test
+    items = describe(parts[0])["items"]
+    assert (*count(parts[0]), items) == train
+    assert count(parts[1]) == test
