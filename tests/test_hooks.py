@@ -11,7 +11,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from tronrec import hooks
-from tronrec.data.raw import FILES
+from tronrec.data.formats import FORMATS
 from tronrec.datasets import RawLogDataset, RecordDataset
 from tronrec.hooks import StaleOutputs
 
@@ -28,7 +28,7 @@ WHOLE = Pipeline(
 class Shop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.raw = folder / FILES["yoochoose"]["train"]
+        self.raw = folder / FORMATS["yoochoose"].files["train"]
         self.raw.write_text("1,2014-04-07T10:51:09.277Z,5,0\n")
 
     def catalog(self, params: dict[str, int]) -> DataCatalog:

@@ -11,12 +11,13 @@ import polars as pl
 import pytest
 
 from tronrec.data.filtering import filter_clicks
-from tronrec.data.ingest import scan_events
-from tronrec.data.raw import Columns, Format, RawLog, find_raw_log
-from tronrec.data.sorting import group_sessions, sort_clicks
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.ingest import scan_events
+from tronrec.data.reading.log import RawLog, find_raw_log
+from tronrec.data.reading.sorting import group_sessions, sort_clicks
 from tronrec.data.splitting import split_clicks
 from tronrec.data.statistics import describe
-from tronrec.params import FilteringParams, IngestionParams, SplittingParams
+from tronrec.params import Columns, FilteringParams, IngestionParams, SplittingParams
 from tronrec.schemas import TEST_FILE
 
 FOLDER = os.environ.get("TRONREC_DATA")
@@ -48,12 +49,13 @@ def count(clicks: pl.LazyFrame) -> tuple[int, int]:
     ],
 )
 def test_every_click_is_read(
-    folder: str, format: Format, train: tuple[int, int], test: tuple[int, int]
+    folder: str, format: str, train: tuple[int, int], test: tuple[int, int]
 ) -> None:
     path = Path(str(FOLDER), folder)
     if not path.exists():
         pytest.skip(f"TRONREC_DATA has no {folder}")
-    clicks = read(find_raw_log(format, str(path), columns=Columns(time_unit="ms")))
+    columns = Columns(time_unit="ms")
+    clicks = read(find_raw_log(FORMATS[format], str(path), columns=columns))
     assert count(clicks.filter(~pl.col(TEST_FILE))) == train
     assert count(clicks.filter(TEST_FILE)) == test
 
@@ -68,7 +70,7 @@ def test_every_click_is_read(
 def test_diginetica(
     support: int, train: tuple[int, int, int], test: tuple[int, int]
 ) -> None:
-    clicks = read(find_raw_log("diginetica", f"{FOLDER}/diginetica"))
+    clicks = read(find_raw_log(FORMATS["diginetica"], f"{FOLDER}/diginetica"))
     filtered, _ = filter_clicks(clicks, FilteringParams(min_item_support=support))
     *parts, _ = split_clicks(
         filtered, SplittingParams(from_midnight=True), min_session_length=2

@@ -10,8 +10,9 @@ from kedro.io import DatasetError
 from polars.testing import assert_frame_equal
 
 from reference.clicks import EPOCH, Click, table
-from tronrec.data.ingest import scan_events
-from tronrec.data.raw import RawFile, RawLog
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.ingest import scan_events
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.datasets import LazyFrameDataset
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
@@ -58,7 +59,9 @@ def test_an_error_of_the_user_stays_one_and_leaves_the_file_alone(
     raw.write_text("1,yesterday,2,0\n")
     with pytest.raises(DatasetError) as caught:
         dataset.save(
-            scan_events(RawLog("yoochoose", (RawFile(str(raw)),)), IngestionParams())
+            scan_events(
+                RawLog(FORMATS["yoochoose"], (RawFile(str(raw)),)), IngestionParams()
+            )
         )
     assert isinstance(caught.value.__cause__, UserError)
     assert "yoochoose-clicks.dat:1: the time must be valid" in str(

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from tronrec.data.ingest import scan_events
-from tronrec.data.raw import RawFile, RawLog
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.ingest import scan_events
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.data.simulate import simulate_clicks
 from tronrec.datasets import RawLogDataset
 from tronrec.errors import UserError
@@ -23,7 +24,7 @@ def test_files_are_found(dataset: RawLogDataset, tmp_path: Path) -> None:
     train.parent.mkdir()
     train.touch()
     assert dataset.exists()
-    assert dataset.load() == RawLog("otto", (RawFile(str(train)),))
+    assert dataset.load() == RawLog(FORMATS["otto"], (RawFile(str(train)),))
 
 
 def test_missing_files_say_where_to_get_them(dataset: RawLogDataset) -> None:

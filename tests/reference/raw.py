@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from reference.clicks import Log
-from tronrec.data.raw import Format
 
 Event = tuple[int, int, datetime, str]
 
@@ -14,7 +13,7 @@ MILLISECOND = timedelta(milliseconds=1)
 UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def write_lines(format: Format, log: Log) -> list[str]:
+def write_lines(format: str, log: Log) -> list[str]:
     """Return the lines of a file in the publisher's format; one event a line."""
     match format:
         case "diginetica":
@@ -62,7 +61,7 @@ def midnight(time: datetime) -> datetime:
     return datetime(time.year, time.month, time.day, tzinfo=UTC)
 
 
-def read_file(format: Format, data: bytes) -> list[Event]:
+def read_file(format: str, data: bytes) -> list[Event]:
     """Return the events of a file, or fail."""
     lines = data.decode().removesuffix("\n").split("\n")
     if format == "diginetica":
@@ -105,7 +104,7 @@ def read_iso(text: str) -> datetime:
     return time + int(f"{decimals}000"[:3]) * MILLISECOND
 
 
-def read_line(format: Format, line: str) -> list[Event]:
+def read_line(format: str, line: str) -> list[Event]:
     match format:
         case "diginetica":
             session, _, item, timeframe, date = line.removesuffix("\r").split(";")

@@ -7,13 +7,16 @@ import polars as pl
 from tronrec.schemas import ITEM, SESSION, TIME
 
 TYPE = "type"
-CLICK, OTHER = "clicks", "other"
-PUBLISHED_TYPES = pl.Enum([CLICK, "carts", "orders"])
+CLICK, CARTS, ORDERS, OTHER = "clicks", "carts", "orders", "other"
+PUBLISHED_TYPES = pl.Enum([CLICK, CARTS, ORDERS])
 EVENT_TYPES = pl.Enum([*PUBLISHED_TYPES.categories, OTHER])
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside is a wrong unit or a wrong column rather than a click."""
+
+SHOWN = 200
+"""Characters of a bad line that are shown and kept."""
 
 REQUIREMENTS: dict[str, pl.Expr] = {
     "the session must be a whole number from 0": pl.col(SESSION) >= 0,
@@ -48,3 +51,8 @@ def check_events(events: pl.DataFrame) -> pl.DataFrame:
 def only_clicks() -> pl.Expr:
     """Return the type of events in a log that has only clicks."""
     return pl.lit(CLICK, dtype=EVENT_TYPES).alias(TYPE)
+
+
+def shorten(line: bytes) -> str:
+    """Return the begin of a line as text, for messages."""
+    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")[:SHOWN]

@@ -9,8 +9,10 @@ import polars as pl
 from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
-from tronrec.data.raw import Columns, Format, RawLog, find_raw_log
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.log import RawLog, find_raw_log
 from tronrec.errors import UserError
+from tronrec.params import Columns
 
 
 class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
@@ -20,7 +22,7 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         self,
         *,
         filepath: str,
-        format: Format,
+        format: str,
         columns: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
@@ -30,14 +32,17 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
 
         Args:
             filepath: The folder of the raw files: a path, or a URL that fsspec knows.
-            format: The publisher's format, or csv, jsonl or parquet.
+            format: A name in `tronrec.data.formats.FORMATS`.
             columns: What the columns of the latter are called (`Columns`).
             fs_args: Options of the file system.
             credentials: Secret options of the file system.
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = filepath
-        self._format = format
+        if format not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise UserError(f"format ({format}) of {filepath} is unknown; use {known}")
+        self._format = FORMATS[format]
         self._fs_args = fs_args or {}
         self._credentials = credentials or {}
         self.metadata = metadata
@@ -58,9 +63,9 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
 
     def save(self, data: Iterable[pl.DataFrame]) -> None:
         """Write frames of clicks in the publisher's format, on this machine."""
-        from tronrec.data.raw_writers import write_raw_log
+        from tronrec.data.reading.writers import write_raw_log
 
-        write_raw_log(data, self._format, Path(self._filepath), columns=self._columns)
+        write_raw_log(data, self._format, Path(self._filepath), self._columns)
 
     def fingerprint(self) -> str:
         """Return what changes when a raw file does."""
@@ -74,4 +79,4 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "format": self._format}
+        return {"filepath": self._filepath, "format": self._format.name}

@@ -4,6 +4,7 @@ The defaults are TRON XL-Negs of the paper (section 3); YAML and the command lin
 differences only. `conf/base/parameters.yml` shows where each block is set.
 """
 
+from tronrec.params.columns import Columns
 from tronrec.params.data import (
     FilteringParams,
     IngestionParams,
@@ -26,6 +27,7 @@ from tronrec.params.tuning import Dimension, Scalar, Space, TuningParams
 __all__ = [
     "Baseline",
     "BenchmarkParams",
+    "Columns",
     "DatasetParams",
     "Dimension",
     "EvaluationParams",

@@ -22,14 +22,15 @@ from pyarrow import parquet
 from reference.clicks import EPOCH, Click, Log, in_order, rows
 from reference.damage import damaged, damaged_files
 from reference.raw import Event, read_file
-from tronrec.data.raw import FILES, Columns, Format, RawFile, RawLog
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.datasets import LazyFrameDataset, RecordDataset
 from tronrec.errors import UserError
-from tronrec.params import IngestionParams
+from tronrec.params import Columns, IngestionParams
 from tronrec.pipelines.ingestion import create_pipeline
 
 EXAMPLES = int(os.environ.get("TRONREC_EXAMPLES", "40"))
-FORMATS: tuple[Format, ...] = ("diginetica", "yoochoose", "otto", "csv", "jsonl")
+NAMES = ("diginetica", "yoochoose", "otto", "csv", "jsonl")
 TABLES = ("raw_events", "bad_lines", "grouped_clicks", "clicks")
 OUTPUTS = (*(f"{name}.parquet" for name in TABLES), "ingestion_report.json")
 FORMER = b"what the last run left"
@@ -129,8 +130,8 @@ def unpack(data: bytes) -> bytes:
 
 
 @fuzzed
-@given(file=damaged_files(FORMATS), params=several_params)
-def test_damaged_lines(file: tuple[Format, bytes], params: IngestionParams) -> None:
+@given(file=damaged_files(NAMES), params=several_params)
+def test_damaged_lines(file: tuple[str, bytes], params: IngestionParams) -> None:
     format, data = file
     with tempfile.TemporaryDirectory() as name:
         check_file(format, data, params, Path(name))
@@ -138,26 +139,24 @@ def test_damaged_lines(file: tuple[Format, bytes], params: IngestionParams) -> N
 
 @fuzzed
 @given(
-    file=damaged_files(FORMATS),
+    file=damaged_files(NAMES),
     params=several_params,
     pack=st.sampled_from([gzip.compress, zstandard.compress]),
     draw=st.data(),
 )
 def test_damaged_packing(
-    file: tuple[Format, bytes], params: IngestionParams, pack: Pack, draw: st.DataObject
+    file: tuple[str, bytes], params: IngestionParams, pack: Pack, draw: st.DataObject
 ) -> None:
     format, data = file
     with tempfile.TemporaryDirectory() as name:
         check_file(format, draw.draw(damaged(pack(data))), params, Path(name))
 
 
-def check_file(
-    format: Format, data: bytes, params: IngestionParams, folder: Path
-) -> None:
-    raw, outputs = folder / FILES[format]["train"], folder / "out"
+def check_file(format: str, data: bytes, params: IngestionParams, folder: Path) -> None:
+    raw, outputs = folder / FORMATS[format].files["train"], folder / "out"
     raw.write_bytes(data)
     outputs.mkdir()
-    if ingest(RawLog(format, (RawFile(str(raw)),)), params, outputs):
+    if ingest(RawLog(FORMATS[format], (RawFile(str(raw)),)), params, outputs):
         bad = set(read_output(outputs, "bad_lines.parquet")["line"])
         assert params.on_bad_rows == "quarantine" or not bad
         text = unpack(data)
@@ -195,7 +194,7 @@ def ingest_parquet(data: bytes, params: IngestionParams, folder: Path) -> bool:
     raw.write_bytes(data)
     outputs.mkdir()
     columns = Columns(time_unit="s")
-    log = RawLog("parquet", (RawFile(str(raw)),), columns=columns)
+    log = RawLog(FORMATS["parquet"], (RawFile(str(raw)),), columns=columns)
     return ingest(log, params, outputs)
 
 

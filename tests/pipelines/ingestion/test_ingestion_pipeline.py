@@ -7,7 +7,8 @@ from kedro.runner import SequentialRunner
 
 from reference.clicks import EPOCH, Click, rows
 from reference.raw import write_lines
-from tronrec.data.raw import RawFile, RawLog
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.params import IngestionParams
 from tronrec.pipelines import filtering
 from tronrec.pipelines.ingestion import create_pipeline
@@ -19,7 +20,7 @@ def test_raw_files_become_clicks_and_a_report(tmp_path: Path) -> None:
     raw = tmp_path / "yoochoose-clicks.dat"
     raw.write_text("\n".join(write_lines("yoochoose", LOG)))
     catalog = DataCatalog()
-    catalog["raw_log"] = RawLog("yoochoose", (RawFile(str(raw)),))
+    catalog["raw_log"] = RawLog(FORMATS["yoochoose"], (RawFile(str(raw)),))
     catalog["params:ingestion"] = IngestionParams()
     out = SequentialRunner().run(create_pipeline(), catalog)
     assert rows(out["clicks"].load()) == [LOG[1], LOG[0], LOG[2]]

@@ -5,19 +5,18 @@ from typing import Any
 import polars as pl
 
 from tronrec.data import account
-from tronrec.data.engines import Table, engine_of
+from tronrec.data.engine import Table, engine_of
 from tronrec.data.packed import PackedSessions
 
 
 def index_items(train: Table) -> pl.DataFrame:
     """Number the items of the training period."""
-    items: pl.DataFrame = engine_of(train, "encoding").index_items(train)
-    return items
+    return engine_of(train).index_items(train)
 
 
 def encode_sessions(clicks: Table, items: pl.DataFrame) -> PackedSessions:
     """Return the sessions as item numbers."""
-    table = engine_of(clicks, "clicks").to_polars(clicks)
+    table = engine_of(clicks).to_polars(clicks)
     return PackedSessions.from_clicks(table, items)
 
 
@@ -37,8 +36,7 @@ def count_statistics(
 
 
 def _describe(clicks: Table) -> dict[str, Any]:
-    sizes: dict[str, Any] = engine_of(clicks, "statistics").describe(clicks)
-    return sizes
+    return engine_of(clicks).describe(clicks)
 
 
 def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -69,8 +67,5 @@ def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by 
             "splitting": splitting_drops,
             "validation": validation_drops,
         },
-        {
-            name: engine_of(table, "clicks").count_clicks(table)
-            for name, table in tables.items()
-        },
+        {name: engine_of(table).count_clicks(table) for name, table in tables.items()},
     )

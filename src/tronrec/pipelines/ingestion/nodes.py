@@ -4,8 +4,9 @@ from typing import Any
 
 import polars as pl
 
-from tronrec.data import account, ingest, sorting
-from tronrec.data.raw import RawLog
+from tronrec.data import account
+from tronrec.data.reading import ingest, sorting
+from tronrec.data.reading.log import RawLog
 from tronrec.params import IngestionParams
 
 

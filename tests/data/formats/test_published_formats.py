@@ -7,24 +7,29 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tronrec.data.blocks import Block
-from tronrec.data.formats import PARSERS
-from tronrec.data.raw import Format, RawFile, RawLog
-from tronrec.data.sift import BadLine, read_file, sift_lines
+from tronrec.data.formats import FORMATS, diginetica, otto, yoochoose
+from tronrec.data.reading.bad_lines import BadLine, read_file, split_block
+from tronrec.data.reading.blocks import Block
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.errors import UserError
 
-GOOD: dict[Format, str] = {
+GOOD: dict[str, str] = {
     "diginetica": "7;NA;81766;526309;2016-05-09",
     "yoochoose": "7,2014-04-07T10:51:09.277Z,214536502,0",
     "otto": '{"session":7,"events":[{"aid":5,"ts":1661200010000,"type":"clicks"}]}',
 }
+PARSERS = {
+    "diginetica": diginetica.parse,
+    "yoochoose": yoochoose.parse,
+    "otto": otto.parse,
+}
 LINE = 12
 
 
-def parse(format: Format, *lines: str | bytes) -> list[tuple]:
+def parse(format: str, *lines: str | bytes) -> list[tuple]:
     data = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
     block = Block("raw.log", LINE, data)
-    parts = list(sift_lines(PARSERS[format], block, must_end=False))
+    parts = list(split_block(PARSERS[format], block, must_end=False))
     for part in parts:
         if isinstance(part, BadLine):
             raise part.error("a good line")
@@ -34,15 +39,15 @@ def parse(format: Format, *lines: str | bytes) -> list[tuple]:
 def read(path: Path, data: bytes) -> list[pl.DataFrame | BadLine]:
     path.write_bytes(data)
     raw = RawFile(str(path))
-    return list(read_file(RawLog("diginetica", (raw,)), raw))
+    return list(read_file(RawLog(FORMATS["diginetica"], (raw,)), raw))
 
 
 def moment(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)
 
 
-def otto(events: str, session: str = "7") -> str:
-    return f'{{"session":{session},"events":[{events}]}}'
+def session(events: str, number: str = "7") -> str:
+    return f'{{"session":{number},"events":[{events}]}}'
 
 
 def event(aid: str = "5", ts: str = "1661200010000", type: str = '"clicks"') -> str:
@@ -76,8 +81,8 @@ def test_otto() -> None:
         [event(), event("6", "1661200010001", '"carts"'), event(type='"orders"')]
     )
     lines = (
-        otto(events),
-        otto(""),
+        session(events),
+        session(""),
         '{"events": [ ], "more": {}, "session": 8}',
         GOOD["otto"],
     )
@@ -125,7 +130,7 @@ def test_wrong_headers(header: str, tmp_path: Path) -> None:
 BAD_NUMBERS = ["", "-1", "12abc", "1.5", "1.0", "1e3", "true", "null", "NA", "99" * 10]
 BAD_NUMBERS += ['"5"', "0x1", "1_000"]
 
-BAD: dict[Format, list[str | bytes]] = {
+BAD: dict[str, list[str | bytes]] = {
     "diginetica": [
         *(f"{number};NA;5;0;2016-05-09" for number in BAD_NUMBERS),
         *(f"7;NA;{number};0;2016-05-09" for number in BAD_NUMBERS),
@@ -173,22 +178,28 @@ BAD: dict[Format, list[str | bytes]] = {
         b"7,2014-04-07T10:51:09.277Z,5,\xff",
     ],
     "otto": [
-        *(otto(event(), number) for number in BAD_NUMBERS),
-        *(otto(event(aid=number)) for number in BAD_NUMBERS),
-        *(otto(event(ts=number)) for number in BAD_NUMBERS),
-        *(otto(f"{event()},{event(aid=number)},{event()}") for number in BAD_NUMBERS),
+        *(session(event(), number) for number in BAD_NUMBERS),
+        *(session(event(aid=number)) for number in BAD_NUMBERS),
+        *(session(event(ts=number)) for number in BAD_NUMBERS),
         *(
-            otto(event(type=word))
+            session(f"{event()},{event(aid=number)},{event()}")
+            for number in BAD_NUMBERS
+        ),
+        *(
+            session(event(type=word))
             for word in ('"views"', '""', "null", "5", "[]", "{}")
         ),
-        otto(event(ts="1661200010")),  # seconds
-        otto(event(ts="631151999999")),
-        otto(event(ts="4102444800000")),
-        *(otto(item) for item in ("null", "{}", "5", "[]", f"[{event()}]", '"a"')),
-        *(otto(f"{event()},{item}") for item in ("null", "{}", "5", "[]", '"a"', "")),
-        otto(event().replace("aid", "item")),
-        otto(event().replace("ts", "time")),
-        otto(event().replace("type", "kind")),
+        session(event(ts="1661200010")),  # seconds
+        session(event(ts="631151999999")),
+        session(event(ts="4102444800000")),
+        *(session(item) for item in ("null", "{}", "5", "[]", f"[{event()}]", '"a"')),
+        *(
+            session(f"{event()},{item}")
+            for item in ("null", "{}", "5", "[]", '"a"', "")
+        ),
+        session(event().replace("aid", "item")),
+        session(event().replace("ts", "time")),
+        session(event().replace("type", "kind")),
         GOOD["otto"].replace("session", "id"),
         GOOD["otto"].replace("events", "clicks"),
         '{"session":7}',
@@ -218,7 +229,7 @@ BAD: dict[Format, list[str | bytes]] = {
 )
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (3, 5), (5, 0), (0, 2)])
 def test_a_bad_line_is_named(
-    format: Format, line: str | bytes, before: int, after: int
+    format: str, line: str | bytes, before: int, after: int
 ) -> None:
     good = [GOOD[format]]
     with pytest.raises(UserError) as caught:

@@ -5,58 +5,16 @@ order of their names.
 """
 
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
-from pydantic import Field
 
+from tronrec.data.formats import RawFormat
 from tronrec.errors import UserError
-from tronrec.params import Params
-
-Format = Literal["diginetica", "yoochoose", "otto", "csv", "jsonl", "parquet"]
-
-FILES: dict[Format, dict[str, str]] = {
-    "diginetica": {"train": "train-item-views.csv"},
-    "yoochoose": {"train": "yoochoose-clicks.dat"},
-    "otto": {"train": "otto-recsys-train.jsonl", "test": "otto-recsys-test.jsonl"},
-    "csv": {"train": "events.csv", "test": "test-events.csv"},
-    "jsonl": {"train": "events.jsonl", "test": "test-events.jsonl"},
-    "parquet": {"train": "events.parquet", "test": "test-events.parquet"},
-}
-"""The names of file or folder; the test set is optional, the training set is not."""
-
-PUBLISHED_AT: dict[Format, str] = {
-    "diginetica": "https://competitions.codalab.org/competitions/11161",
-    "yoochoose": "https://www.kaggle.com/datasets/chadgostopp/recsys-challenge-2015",
-    "otto": "https://github.com/otto-de/recsys-dataset",
-}
+from tronrec.params import Columns
 
 PACKINGS = ("", ".gz", ".zst")
-
-
-class Columns(Params):
-    """What the columns of a shop's own log are called, and what is in them."""
-
-    session: str = "session_id"
-    """The column of the session: whole numbers."""
-    item: str = "item_id"
-    """The column of the item: whole numbers."""
-    time: str = "timestamp"
-    """The column of the time."""
-    time_unit: Literal["iso", "s", "ms", "us"] = "iso"
-    """ISO 8601 in UTC, or whole seconds, milli- or microseconds since 1970."""
-    type: str | None = None
-    """The column of the event's type; null: every event is a click."""
-    click: str = "clicks"
-    """The type of events that are clicks; others are counted and dropped."""
-    separator: str = Field(",", min_length=1, max_length=1)
-    """What stands between the columns of a CSV file."""
-
-    @property
-    def needed(self) -> list[str]:
-        """The names of the columns that are read."""
-        return [self.session, self.item, self.time, *([self.type] if self.type else [])]
 
 
 @dataclass(frozen=True)
@@ -88,7 +46,7 @@ class RawFile:
 class RawLog:
     """The raw files of a click log; `test` only where the publisher gives one."""
 
-    format: Format
+    format: RawFormat
     train: tuple[RawFile, ...]
     test: tuple[RawFile, ...] = ()
     columns: Columns = field(default_factory=Columns)
@@ -96,13 +54,13 @@ class RawLog:
     def fingerprint(self) -> str:
         """Return what changes when a file does; the files are not read."""
         return repr(
-            [self.format, self.columns]
+            [self.format.name, self.columns]
             + [(str(f), f.filesystem.ukey(f.path)) for f in self.train + self.test]
         )
 
 
 def find_raw_log(
-    format: Format,
+    raw_format: RawFormat,
     folder: str,
     filesystem: AbstractFileSystem | None = None,
     columns: Columns | None = None,
@@ -114,25 +72,27 @@ def find_raw_log(
     """
     filesystem = filesystem or LocalFileSystem()
     try:
-        found = {
+        files = {
             role: tuple(
                 RawFile(path, filesystem)
                 for path in _find_parts(filesystem, f"{folder.rstrip('/')}/{name}")
             )
-            for role, name in FILES[format].items()
+            for role, name in raw_format.files.items()
         }
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error})") from error
-    if not found["train"]:
-        source = PUBLISHED_AT.get(format)
+    if not files["train"]:
+        source = raw_format.source
         raise UserError(
-            f"No raw file {folder}/{FILES[format]['train']} (.gz and .zst are read, "
+            f"No raw file {folder}/{raw_format.files['train']} (.gz and .zst are read, "
             "too, and a folder of that name with parts). "
             f"{f'Download it from {source}' if source else 'Put it there'}, or name "
             f"the folder above {folder.rsplit('/', 1)[-1]}/ with "
             "--params=raw_root=/your/folder, or use simulated clicks with --env=sample."
         )
-    return RawLog(format, found["train"], found.get("test", ()), columns or Columns())
+    return RawLog(
+        raw_format, files["train"], files.get("test", ()), columns or Columns()
+    )
 
 
 def _find_parts(filesystem: AbstractFileSystem, path: str) -> list[str]:

@@ -9,9 +9,9 @@ import zstandard
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tronrec.data import blocks
-from tronrec.data.blocks import Block, count_lines, read_blocks
-from tronrec.data.raw import RawFile
+from tronrec.data.reading import blocks
+from tronrec.data.reading.blocks import Block, read_blocks
+from tronrec.data.reading.log import RawFile
 from tronrec.errors import UserError
 
 TEXT = b"".join(b"line %d\n" % number for number in range(500))
@@ -112,10 +112,3 @@ def test_a_file_without_line_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(blocks, "LONGEST_LINE", 1000)
     with pytest.raises(UserError, match=r"log\.csv:2: no line end in .* bytes"):
         read(b"a line\n" + b"[" * 5000, 100)
-
-
-@pytest.mark.parametrize(
-    ("data", "count"), [(b"", 0), (b"\n", 1), (b"a", 1), (b"a\n", 1), (b"a\nb", 2)]
-)
-def test_count_lines(data: bytes, count: int) -> None:
-    assert count_lines(data) == count

@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 
 from tronrec.data.events import TYPE
-from tronrec.data.raw import Columns, Format, RawFile, RawLog
-from tronrec.data.sift import BadLine, read_file
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.bad_lines import BadLine, read_file
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.errors import UserError
+from tronrec.params import Columns
 from tronrec.schemas import ITEM, SESSION, TIME
 
 NAMES = {"session": "visit", "item": "sku", "time": "at"}
@@ -19,12 +21,12 @@ SECONDS = int(NOON.timestamp())
 
 
 def read(
-    path: Path, format: Format, columns: Columns, data: bytes | None = None
+    path: Path, format: str, columns: Columns, data: bytes | None = None
 ) -> tuple[list[tuple], list[BadLine]]:
     if data is not None:
         path.write_bytes(data)
     raw = RawFile(str(path))
-    parts = list(read_file(RawLog(format, (raw,), columns=columns), raw))
+    parts = list(read_file(RawLog(FORMATS[format], (raw,), columns=columns), raw))
     rows = [
         row
         for part in parts
@@ -114,7 +116,7 @@ def test_parquet(zone: str | None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
-def test_a_missing_column_is_named(format: Format, tmp_path: Path) -> None:
+def test_a_missing_column_is_named(format: str, tmp_path: Path) -> None:
     table = pl.DataFrame({"visit": [7], "at": [1]})
     write = {"csv": table.write_csv, "parquet": table.write_parquet}[format]
     write(tmp_path / "log")

@@ -1,4 +1,4 @@
-"""Work that threads do ahead of time, in order: a file is read while it is parsed."""
+"""Work that threads do before its result is asked for: files are read while parsed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ MOST_THREADS = 4
 """A file is unpacked by one thread, which more than these would wait for."""
 
 
-def map_ahead(
+def prefetch_results(
     function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Result]]:
     """Yield each item with its result, while threads work on the next few.

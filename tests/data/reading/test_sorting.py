@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, table
 from tronrec.data.events import CLICK, EVENT_TYPES, TYPE
-from tronrec.data.ingest import BUCKET, BUCKETS
-from tronrec.data.sorting import count_faults, group_sessions, sort_clicks
+from tronrec.data.reading.ingest import BUCKET, BUCKETS
+from tronrec.data.reading.sorting import count_faults, group_sessions, sort_clicks
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
 from tronrec.schemas import CLICKS, ITEM, SESSION

@@ -77,7 +77,7 @@ def rows_of(clicks: Any) -> pl.DataFrame:
 def test_filtering_is_that_of_polars(
     spark: Any, log: Log, shortest: int, support: int, tmp_path: Path
 ) -> None:
-    from tronrec.data import spark as engine
+    from tronrec.data import spark_engine as engine
 
     params = FilteringParams(min_session_length=shortest, min_item_support=support)
     raw = as_spark(spark, table(log), tmp_path / "clicks.parquet")
@@ -105,7 +105,7 @@ def test_filtering_is_that_of_polars(
 def test_all_stages_are_those_of_polars(
     spark: Any, log: Log, params: SplittingParams, tmp_path: Path
 ) -> None:
-    from tronrec.data import spark as engine
+    from tronrec.data import spark_engine as engine
 
     few = FilteringParams(min_session_length=2, min_item_support=4)
     ours, our_drops = filtering.filter_clicks(table(log), few)
@@ -135,7 +135,7 @@ def test_all_stages_are_those_of_polars(
 
 
 def test_a_table_without_an_order_is_refused(spark: Any, tmp_path: Path) -> None:
-    from tronrec.data import spark as engine
+    from tronrec.data import spark_engine as engine
 
     clicks = as_spark(spark, table(TIED), tmp_path / "clicks.parquet")
     with pytest.raises(UserError, match="lacks the column position"):
@@ -143,7 +143,7 @@ def test_a_table_without_an_order_is_refused(spark: Any, tmp_path: Path) -> None
 
 
 def test_an_empty_period_says_what_to_change(spark: Any, tmp_path: Path) -> None:
-    from tronrec.data import spark as engine
+    from tronrec.data import spark_engine as engine
 
     clicks = as_spark(spark, table(TIED), tmp_path / "clicks.parquet")
     with pytest.raises(UserError, match=r"change splitting\.test_days"):

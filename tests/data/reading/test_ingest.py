@@ -21,37 +21,36 @@ from reference.clicks import Click, Log, logs, rows
 from reference.damage import damaged_files
 from reference.raw import read_file, write_lines
 from tronrec.data.events import TYPE
-from tronrec.data.ingest import (
+from tronrec.data.formats import FORMATS
+from tronrec.data.reading.ingest import (
     BUCKET,
     EVENTS,
     count_events,
     find_bad_lines,
     scan_events,
 )
-from tronrec.data.raw import FILES, Format, RawLog, find_raw_log
+from tronrec.data.reading.log import RawLog, find_raw_log
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
 from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 
-FORMATS: tuple[Format, ...] = ("diginetica", "yoochoose", "otto")
-formats = st.sampled_from(FORMATS)
+NAMES = ("diginetica", "yoochoose", "otto")
+formats = st.sampled_from(NAMES)
 MOMENT = datetime(2022, 8, 1, tzinfo=UTC)
 LOG = [Click(s, i, MOMENT) for s, i in ((7, 5), (3, 6), (7, 6), (3, 5))]
 
 
 @contextmanager
-def raw_log(
-    format: Format, train: bytes, test: bytes | None = None
-) -> Iterator[RawLog]:
+def raw_log(format: str, train: bytes, test: bytes | None = None) -> Iterator[RawLog]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / FILES[format]["train"]).write_bytes(train)
+        (folder / FORMATS[format].files["train"]).write_bytes(train)
         if test is not None:
-            (folder / FILES[format]["test"]).write_bytes(test)
-        yield find_raw_log(format, name)
+            (folder / FORMATS[format].files["test"]).write_bytes(test)
+        yield find_raw_log(FORMATS[format], name)
 
 
-def encode(format: Format, log: Log) -> bytes:
+def encode(format: str, log: Log) -> bytes:
     return "\n".join(write_lines(format, log)).encode() + b"\n"
 
 
@@ -67,7 +66,7 @@ def by_session(click: Click) -> tuple[bool, int]:
 @settings(max_examples=60)
 @given(format=formats, log=logs(), block_bytes=st.integers(1, 2000))
 def test_every_event_is_read_whatever_the_blocks(
-    format: Format, log: Log, block_bytes: int
+    format: str, log: Log, block_bytes: int
 ) -> None:
     with raw_log(format, encode(format, log)) as raw:
         events = scan_events(raw, IngestionParams(), block_bytes).collect()
@@ -119,7 +118,7 @@ def test_packed_files_are_found_and_read(pack, tmp_path: Path) -> None:
     suffix = ".gz" if pack is gzip.compress else ".zst"
     data = pack(encode("yoochoose", LOG))
     (tmp_path / f"yoochoose-clicks.dat{suffix}").write_bytes(data)
-    log = find_raw_log("yoochoose", str(tmp_path))
+    log = find_raw_log(FORMATS["yoochoose"], str(tmp_path))
     events = scan_events(log, IngestionParams()).collect()
     assert in_file_order(events) == sorted(LOG, key=by_session)
 
@@ -148,7 +147,7 @@ def test_a_query_takes_what_it_needs() -> None:
         ("diginetica", b"session_id;user_id;item_id;timeframe;eventdate\n"),
     ],
 )
-def test_a_file_without_events_is_an_error(format: Format, data: bytes) -> None:
+def test_a_file_without_events_is_an_error(format: str, data: bytes) -> None:
     with raw_log(format, data) as raw, pytest.raises(UserError, match="no events"):
         scan_events(raw, IngestionParams()).collect()
 
@@ -168,9 +167,9 @@ def test_a_bad_line_deep_in_a_packed_file_stops_the_writing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("zone", ["America/St_Johns", "Asia/Tokyo"])
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", NAMES)
 def test_times_do_not_depend_on_the_time_zone_of_the_machine(
-    format: Format, zone: str, monkeypatch: pytest.MonkeyPatch
+    format: str, zone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = [Click(1, 2, MOMENT), Click(1, 3, MOMENT.replace(month=11, hour=23))]
     monkeypatch.setenv("TZ", zone)
@@ -185,9 +184,9 @@ def test_times_do_not_depend_on_the_time_zone_of_the_machine(
 
 
 @settings(max_examples=400)
-@given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
+@given(file=damaged_files(NAMES), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_is_read_exactly_or_refused(
-    file: tuple[Format, bytes], block_bytes: int
+    file: tuple[str, bytes], block_bytes: int
 ) -> None:
     format, data = file
     with raw_log(format, data) as raw:
@@ -202,9 +201,9 @@ def test_a_damaged_file_is_read_exactly_or_refused(
 
 
 @settings(max_examples=200)
-@given(file=damaged_files(FORMATS), block_bytes=st.sampled_from([1, 100, 10_000]))
+@given(file=damaged_files(NAMES), block_bytes=st.sampled_from([1, 100, 10_000]))
 def test_a_damaged_file_loses_its_bad_lines_only(
-    file: tuple[Format, bytes], block_bytes: int
+    file: tuple[str, bytes], block_bytes: int
 ) -> None:
     format, data = file
     params = IngestionParams(on_bad_rows="quarantine")
@@ -250,7 +249,7 @@ def test_parts_of_a_folder_are_read_in_the_order_of_their_names() -> None:
         packed = gzip.compress(line.encode()) if number % 2 else line.encode()
         filesystem.pipe(f"{folder}/part-{number}", packed)
     filesystem.pipe(f"{folder}/_SUCCESS", b"")
-    log = find_raw_log("yoochoose", "/parts", filesystem)
+    log = find_raw_log(FORMATS["yoochoose"], "/parts", filesystem)
     assert [file.name for file in log.train] == [f"part-{n}" for n in range(len(lines))]
     events = scan_events(log, IngestionParams()).collect()
     assert in_file_order(events) == sorted(LOG, key=by_session)

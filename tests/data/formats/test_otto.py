@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tronrec.data.events import PUBLISHED_TYPES, RefusedError, check_events
-from tronrec.data.otto import parse_json, parse_otto
+from tronrec.data.formats.otto import parse, parse_json
 
 numbers = st.integers(0, 2_000_000) | st.integers(0, 2**63 - 1)
 moments = st.integers(0, 4_102_444_799_999)
@@ -45,7 +45,7 @@ def test_lines_as_written_need_no_json_parser(log: Sessions, has_end: bool) -> N
     expected = [(session, *event) for session, clicks in log for event in clicks]
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(pl, "read_ndjson")
-        found = parse_otto(lines)
+        found = parse(lines)
     assert found.with_columns(pl.col("timestamp").to_physical()).rows() == expected
     assert_frame_equal(found, parse_json(lines))
 
@@ -65,7 +65,7 @@ def test_other_lines_are_read_as_json_reads_them(
     lines = encode(log)
     begin = int(place * len(lines))
     lines = lines[:begin] + piece.encode() + lines[begin + cut :]
-    assert outcome(parse_otto, lines) == outcome(parse_json, lines)
+    assert outcome(parse, lines) == outcome(parse_json, lines)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_other_lines_are_read_as_json_reads_them(
     ],
 )
 def test_what_json_refuses_is_refused(line: bytes) -> None:
-    assert outcome(parse_otto, LINE + line) is None
+    assert outcome(parse, LINE + line) is None

@@ -10,14 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tronrec.data.raw import FILES, Format
-from tronrec.data.raw_writers import MARK, write_raw_log
+from tronrec.data.formats import FORMATS, otto
+from tronrec.data.reading.writers import MARK, write_raw_log
 from tronrec.data.simulate import simulate_clicks
 from tronrec.errors import UserError
 from tronrec.params import SimulationParams
 from tronrec.schemas import SESSION, TEST_FILE
 
-FORMATS: tuple[Format, ...] = ("diginetica", "yoochoose", "otto")
+NAMES = ("diginetica", "yoochoose", "otto")
 Click = tuple[int, int, datetime]
 
 
@@ -47,7 +47,7 @@ def read_otto(path: Path) -> list[tuple[int, int, datetime, str]]:
 
 
 def test_diginetica(clicks: pl.DataFrame, tmp_path: Path) -> None:
-    write_raw_log([clicks], "diginetica", tmp_path)
+    write_raw_log([clicks], FORMATS["diginetica"], tmp_path)
     with (tmp_path / "train-item-views.csv").open() as file:
         assert file.readline() == "session_id;user_id;item_id;timeframe;eventdate\n"
         views = list(csv.reader(file, delimiter=";"))
@@ -65,7 +65,7 @@ def test_diginetica(clicks: pl.DataFrame, tmp_path: Path) -> None:
 
 
 def test_yoochoose(clicks: pl.DataFrame, tmp_path: Path) -> None:
-    write_raw_log([clicks], "yoochoose", tmp_path)
+    write_raw_log([clicks], FORMATS["yoochoose"], tmp_path)
     lines = (tmp_path / "yoochoose-clicks.dat").read_text().splitlines()
     read = [line.split(",") for line in lines]
     assert {(len(time), time[-5], time[-1]) for _, time, *_ in read} == {(24, ".", "Z")}
@@ -76,9 +76,10 @@ def test_yoochoose(clicks: pl.DataFrame, tmp_path: Path) -> None:
 
 
 def test_otto_divides_and_cuts_the_sessions(
-    clicks: pl.DataFrame, tmp_path: Path
+    clicks: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_raw_log([clicks], "otto", tmp_path, other_share=0)
+    monkeypatch.setattr(otto, "OTHER_SHARE", 0)
+    write_raw_log([clicks], FORMATS["otto"], tmp_path)
     train = read_otto(tmp_path / "otto-recsys-train.jsonl")
     test = read_otto(tmp_path / "otto-recsys-test.jsonl")
     assert {event[3] for event in train + test} == {"clicks"}
@@ -93,11 +94,13 @@ def test_otto_divides_and_cuts_the_sessions(
 
 
 def test_otto_has_carts_and_orders_beside_the_clicks(
-    clicks: pl.DataFrame, tmp_path: Path
+    clicks: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_raw_log([clicks], "otto", tmp_path / "without", other_share=0)
-    write_raw_log([clicks], "otto", tmp_path / "with", other_share=0.4)
-    for name in FILES["otto"].values():
+    monkeypatch.setattr(otto, "OTHER_SHARE", 0)
+    write_raw_log([clicks], FORMATS["otto"], tmp_path / "without")
+    monkeypatch.setattr(otto, "OTHER_SHARE", 0.4)
+    write_raw_log([clicks], FORMATS["otto"], tmp_path / "with")
+    for name in FORMATS["otto"].files.values():
         bare = read_otto(tmp_path / "without" / name)
         events = read_otto(tmp_path / "with" / name)
         assert [event for event in events if event[3] == "clicks"] == bare
@@ -113,34 +116,34 @@ def test_otto_has_carts_and_orders_beside_the_clicks(
         )
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", NAMES)
 def test_frames_leave_no_trace_in_the_bytes(
-    clicks: pl.DataFrame, format: Format, tmp_path: Path
+    clicks: pl.DataFrame, format: str, tmp_path: Path
 ) -> None:
-    write_raw_log([clicks], format, tmp_path / "whole")
+    write_raw_log([clicks], FORMATS[format], tmp_path / "whole")
     by_session = clicks.partition_by(SESSION, maintain_order=True)
-    write_raw_log(by_session, format, tmp_path / "parts")
-    for name in FILES[format].values():
+    write_raw_log(by_session, FORMATS[format], tmp_path / "parts")
+    for name in FORMATS[format].files.values():
         whole = (tmp_path / "whole" / name).read_bytes()
         assert whole
         assert (tmp_path / "parts" / name).read_bytes() == whole
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", NAMES)
 def test_a_failure_leaves_the_files_as_they_were(
-    clicks: pl.DataFrame, format: Format, tmp_path: Path
+    clicks: pl.DataFrame, format: str, tmp_path: Path
 ) -> None:
     def failing() -> Iterator[pl.DataFrame]:
         yield clicks.head(5)
         raise RuntimeError("power cut")
 
-    write_raw_log([clicks], format, tmp_path)
+    write_raw_log([clicks], FORMATS[format], tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(RuntimeError, match="power cut"):
-        write_raw_log(failing(), format, tmp_path)
+        write_raw_log(failing(), FORMATS[format], tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     with pytest.raises(RuntimeError, match="power cut"):
-        write_raw_log(failing(), format, tmp_path / "empty")
+        write_raw_log(failing(), FORMATS[format], tmp_path / "empty")
     assert not list((tmp_path / "empty").iterdir())
 
 
@@ -151,15 +154,15 @@ def test_a_real_log_is_never_overwritten(
     real = tmp_path / f"otto-recsys-test.jsonl{packing}"
     real.write_text("the publisher's")
     with pytest.raises(UserError, match=f"{real.name} was not simulated; .*raw_root"):
-        write_raw_log([clicks], "otto", tmp_path)
+        write_raw_log([clicks], FORMATS["otto"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [real.name]
 
 
 def test_a_simulated_log_may_be_overwritten(
     clicks: pl.DataFrame, tmp_path: Path
 ) -> None:
-    write_raw_log([clicks], "yoochoose", tmp_path)
-    write_raw_log([clicks.head(3)], "yoochoose", tmp_path)
+    write_raw_log([clicks], FORMATS["yoochoose"], tmp_path)
+    write_raw_log([clicks.head(3)], FORMATS["yoochoose"], tmp_path)
     written = (tmp_path / "yoochoose-clicks.dat").read_text()
     assert len(written.splitlines()) == 3
     assert (tmp_path / MARK).exists()
@@ -170,4 +173,4 @@ def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "otto").write_text("a file")
     with pytest.raises(UserError, match=r"otto-recsys.* cannot be written: .*raw_root"):
-        write_raw_log([clicks], "otto", tmp_path / "otto")
+        write_raw_log([clicks], FORMATS["otto"], tmp_path / "otto")

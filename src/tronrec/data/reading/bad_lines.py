@@ -4,24 +4,27 @@ There is no second grammar: a bad line is one that the parser refuses when it ge
 alone. Bad lines are found by halving the block that holds them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
-from pyarrow import parquet
 
-from tronrec.data.ahead import map_ahead
-from tronrec.data.blocks import BLOCK_BYTES, Block, count_lines, read_blocks
-from tronrec.data.columns import csv_parser, name_columns, parse_jsonl
-from tronrec.data.events import REQUIREMENTS, RefusedError, check_events
-from tronrec.data.formats import EXPECTED, PARSERS
-from tronrec.data.raw import RawFile, RawLog
+from tronrec.data.events import (
+    REQUIREMENTS,
+    SHOWN,
+    RefusedError,
+    check_events,
+    shorten,
+)
+from tronrec.data.formats.lines import count_lines
+from tronrec.data.formats.raw_format import LineReader, Parse, TableReader
+from tronrec.data.reading.blocks import BLOCK_BYTES, Block, read_blocks
+from tronrec.data.reading.log import RawFile, RawLog
+from tronrec.data.reading.prefetch import prefetch_results
 from tronrec.errors import UserError
-
-Parse = Callable[[bytes], pl.DataFrame]
 
 REFUSALS = (
     RefusedError,
@@ -29,11 +32,6 @@ REFUSALS = (
     OSError,
 )
 """Polars takes a block for a packed file, too, if it begins like one: an OSError."""
-
-SHOWN = 200
-"""Characters of a bad line that are shown and kept."""
-
-ROWS_AT_ONCE = 1 << 18
 
 
 class BadLine(NamedTuple):
@@ -61,53 +59,38 @@ def read_file(
     Raises:
         UserError: The file cannot be read, is damaged, or is of another kind.
     """
-    if log.format == "parquet":
-        yield from _read_parquet(log, raw)
-        return
+    match log.format.reader:
+        case LineReader() as reader:
+            yield from _read_lines(log, reader, raw, block_bytes)
+        case TableReader() as reader:
+            yield from _read_table(log, reader, raw)
+
+
+def _read_lines(
+    log: RawLog, reader: LineReader, raw: RawFile, block_bytes: int
+) -> Iterator[pl.DataFrame | BadLine]:
     blocks = read_blocks(raw, block_bytes)
     if (head := next(blocks, None)) is None:
         return
+    first, _, below = head.data.partition(b"\n")
     try:
-        parse, first = _choose_parser(log, head)
+        parse, is_header = reader.begin(first, log.columns)
     except RefusedError as error:
         raise UserError(f"{raw}:1: {error}") from None
-    must_end = log.format == "csv"
-    parts = (block for block in chain([first], blocks) if block.data)
-    for block, events in map_ahead(partial(_parse_whole, parse, must_end), parts):
+    if is_header:
+        head = Block(head.file, 2, below)
+    must_end = reader.last_line_must_end
+    parts = (block for block in chain([head], blocks) if block.data)
+    for block, events in prefetch_results(
+        partial(_parse_whole, parse, must_end), parts
+    ):
         if events is None:
-            yield from sift_lines(parse, block, must_end=must_end)
+            yield from split_block(parse, block, must_end=must_end)
         else:
             yield events
 
 
-def expected_form(log: RawLog) -> str:
-    """Return what a line should look like, for messages."""
-    if log.format in ("csv", "jsonl", "parquet"):
-        columns = log.columns
-        return (
-            f"whole numbers in {columns.session} and {columns.item}, and in "
-            f"{columns.time} a time ({columns.time_unit})"
-        )
-    return EXPECTED[log.format]
-
-
-def _choose_parser(log: RawLog, block: Block) -> tuple[Parse, Block]:
-    """Return what parses the lines of a file, and its first block below the header."""
-    if log.format == "jsonl":
-        return partial(parse_jsonl, log.columns), block
-    if log.format in ("yoochoose", "otto"):
-        return PARSERS[log.format], block
-    header, _, rest = block.data.partition(b"\n")
-    below = Block(block.file, 2, rest)
-    if log.format == "csv":
-        return csv_parser(header, log.columns), below
-    form = EXPECTED["diginetica"]
-    if header.strip().lower().replace(b"_", b"") != form.replace("_", "").encode():
-        raise RefusedError(f"wrong header {_shorten(header)!r}; expected {form}")
-    return PARSERS["diginetica"], below
-
-
-def sift_lines(
+def split_block(
     parse: Parse, block: Block, *, must_end: bool
 ) -> Iterator[pl.DataFrame | BadLine]:
     """Yield the events of a block and its bad lines."""
@@ -118,7 +101,7 @@ def sift_lines(
     if torn:  # its last number may lack digits
         line = block.line + count_lines(whole)
         reason = "the line has no end; is the file still being written?"
-        yield BadLine(block.file, line, reason, _shorten(torn))
+        yield BadLine(block.file, line, reason, shorten(torn))
 
 
 def _parse_whole(parse: Parse, must_end: bool, block: Block) -> pl.DataFrame | None:
@@ -144,23 +127,23 @@ def _halve(parse: Parse, block: Block) -> Iterator[pl.DataFrame | BadLine]:
     middle = len(data) // 2
     cut = data.rfind(b"\n", 0, middle) + 1 or data.find(b"\n", middle) + 1
     if cut in (0, len(data)):
-        yield BadLine(file, line, reason, _shorten(data))
+        yield BadLine(file, line, reason, shorten(data))
         return
     yield from _halve(parse, Block(file, line, data[:cut]))
     below = line + count_lines(data[:cut])
     yield from _halve(parse, Block(file, below, data[cut:]))
 
 
-def _read_parquet(log: RawLog, raw: RawFile) -> Iterator[pl.DataFrame | BadLine]:
-    """Yield the events of a Parquet file, and its bad rows, counted from 1."""
+def _read_table(
+    log: RawLog, reader: TableReader, raw: RawFile
+) -> Iterator[pl.DataFrame | BadLine]:
+    """Yield the events of a table, and its bad rows, counted from 1."""
     row = 1
     try:
         with raw.open() as file:
-            for batch in parquet.ParquetFile(file).iter_batches(
-                ROWS_AT_ONCE, columns=log.columns.needed
-            ):
-                table = pl.DataFrame(batch)
-                yield from _sift_rows(name_columns(table, log.columns), table, raw, row)
+            for table in reader.read(file, log.columns):
+                events = reader.parse(table, log.columns)
+                yield from _split_rows(events, table, raw, row)
                 row += table.height
     except RefusedError as error:
         raise UserError(f"{raw}: {error}") from None
@@ -168,7 +151,7 @@ def _read_parquet(log: RawLog, raw: RawFile) -> Iterator[pl.DataFrame | BadLine]
         raise UserError(f"{raw}: cannot be read ({error})") from error
 
 
-def _sift_rows(
+def _split_rows(
     events: pl.DataFrame, table: pl.DataFrame, raw: RawFile, first: int
 ) -> Iterator[pl.DataFrame | BadLine]:
     """Yield the good events of a table, and its bad rows."""
@@ -181,7 +164,3 @@ def _sift_rows(
         reason = next(text for text in REQUIREMENTS if not holds[text][index])
         text = str(table.row(index, named=True))[:SHOWN]
         yield BadLine(str(raw), first + index, reason, text)
-
-
-def _shorten(line: bytes) -> str:
-    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")[:SHOWN]

@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 import zstandard
 from tqdm import tqdm
 
-from tronrec.data.raw import RawFile
+from tronrec.data.formats.lines import count_lines
+from tronrec.data.reading.log import RawFile
 from tronrec.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -71,11 +72,6 @@ def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]
         yield Block(str(raw), line, bytes(waiting))
         line += count_lines(waiting)
     logger.info("%s: %d lines read", raw, line - 1)
-
-
-def count_lines(data: bytes | bytearray) -> int:
-    """Return the number of lines; the last one may lack its line end."""
-    return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
 
 
 def _find_cut(data: bytearray, size: int) -> int:

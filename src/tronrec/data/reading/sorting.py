@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tronrec.data.clicks import SessionBlock, scan_frames
 from tronrec.data.events import CLICK, TYPE
-from tronrec.data.ingest import BUCKET, BUCKETS
+from tronrec.data.reading.ingest import BUCKET, BUCKETS
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
 from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
@@ -69,16 +69,16 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
     edges = _cut(minutes["len"].to_numpy(), params.clicks_at_once)
 
     def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
-        found = 0
+        read = 0
         for begin, end in pairwise(edges):
             part = kept.filter(pl.col(START) >= starts[begin])
             if end < len(starts):
                 part = part.filter(pl.col(START) < starts[end])
             names = [*CLICKS.names(), START]
             runs = part.select(names).collect(engine="streaming")
-            found += runs.height
+            read += runs.height
             yield _sort_sessions(runs).select(CLICKS.names())
-        if found != expected:
+        if read != expected:
             raise RuntimeError("the clicks changed while they were sorted")
 
     return scan_frames(frames, CLICKS)
@@ -160,5 +160,5 @@ def _sort_sessions(clicks: pl.DataFrame) -> pl.DataFrame:
     if (order[1:] > order[:-1]).all():
         return clicks
     lengths = block.lengths[order]
-    moved = block.bounds[:-1][order] - (lengths.cumsum() - lengths)
-    return clicks[np.repeat(moved, lengths) + np.arange(clicks.height)]
+    shift = block.bounds[:-1][order] - (lengths.cumsum() - lengths)
+    return clicks[np.repeat(shift, lengths) + np.arange(clicks.height)]

@@ -99,11 +99,11 @@ def describe(clicks: DataFrame) -> dict[str, Any]:
         f.min(_milliseconds()).alias("first"),
         f.max(_milliseconds()).alias("last"),
     ).collect()
-    found = {**of_length.asDict(), **content.asDict()}
+    sizes: dict[str, Any] = {**of_length.asDict(), **content.asDict()}
     for name in ("first", "last"):
-        if found[name] is not None:
-            found[name] = _moment(found[name]).isoformat(timespec="milliseconds")
-    return found
+        if sizes[name] is not None:
+            sizes[name] = _moment(sizes[name]).isoformat(timespec="milliseconds")
+    return sizes
 
 
 def to_polars(clicks: DataFrame) -> pl.LazyFrame:

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from tronrec.data.blocks import BLOCK_BYTES
 from tronrec.data.clicks import scan_frames
 from tronrec.data.events import EVENT_TYPES, TYPE
-from tronrec.data.raw import RawLog
-from tronrec.data.sift import BadLine, expected_form, read_file
+from tronrec.data.reading.bad_lines import BadLine, read_file
+from tronrec.data.reading.blocks import BLOCK_BYTES
+from tronrec.data.reading.log import RawLog
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
 from tronrec.schemas import CLICKS, SESSION, TEST_FILE
@@ -78,12 +78,12 @@ def count_events(log: RawLog, events: pl.LazyFrame) -> dict[str, Any]:
     for role, files in (("train", log.train), ("test", log.test)):
         if files:
             is_part = pl.col(TEST_FILE) == (role == "test")
-            found = counts.filter(is_part)
-            of_type = dict(found.drop_nulls().select(TYPE, "len").iter_rows())
+            of_part = counts.filter(is_part)
+            of_type = dict(of_part.drop_nulls().select(TYPE, "len").iter_rows())
             report[role] = {
                 "files": [str(file) for file in files],
                 "sessions": _count_sessions(events.filter(is_part)),
-                "bad_lines": found["len"].sum() - sum(of_type.values()),
+                "bad_lines": of_part["len"].sum() - sum(of_type.values()),
                 "events": sum(of_type.values()),
                 **dict.fromkeys(EVENT_TYPES.categories, 0),
                 **of_type,
@@ -102,7 +102,7 @@ def _read_log(
             for part in read_file(log, file, block_bytes):
                 if isinstance(part, BadLine):
                     bad += 1
-                    _judge(part, bad, log, params)
+                    _refuse_or_count(part, bad, log, params)
                     yield _complete(_as_row(part), role)
                 else:
                     count += part.height
@@ -111,8 +111,10 @@ def _read_log(
             raise UserError(f"{files[0]}: no events; fetch or write the file again")
 
 
-def _judge(line: BadLine, count: int, log: RawLog, params: IngestionParams) -> None:
-    error = line.error(expected_form(log))
+def _refuse_or_count(
+    line: BadLine, count: int, log: RawLog, params: IngestionParams
+) -> None:
+    error = line.error(log.format.expected(log.columns))
     if params.on_bad_rows == "fail":
         raise error
     if count > params.max_bad_rows:

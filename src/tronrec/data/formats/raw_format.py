@@ -1,0 +1,59 @@
+"""What a raw format is: the files, how they are read, and how they are written.
+
+A format is one `RawFormat` in a module of this package; nothing else knows its name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+import polars as pl
+
+from tronrec.params import Columns
+
+Role = Literal["train", "test"]
+
+Parse = Callable[[bytes], pl.DataFrame]
+"""Lines to events: session, item, time, type; raises if a line holds none."""
+
+
+@dataclass(frozen=True)
+class LineReader:
+    """How a file of lines is read; there is no second grammar.
+
+    A line is bad if `parse` refuses it when it gets it alone.
+    """
+
+    begin: Callable[[bytes, Columns], tuple[Parse, bool]]
+    """First line of a file -> how its lines are parsed, and whether it is a header."""
+    last_line_must_end: bool = False
+    """Whether a last line without a line end is bad: its last number may lack digits.
+    Where every line closes itself, as JSON does, it cannot."""
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """How a file that is a table of its own kind is read."""
+
+    read: Callable[[BinaryIO, Columns], Iterator[pl.DataFrame]]
+    """Yields the rows as they are in the file."""
+    parse: Callable[[pl.DataFrame, Columns], pl.DataFrame]
+    """Rows to as many events; what cannot be read is null."""
+
+
+@dataclass(frozen=True)
+class RawFormat:
+    """A publisher's format of click logs, or a kind of file for logs of one's own."""
+
+    name: str
+    """What the catalog calls it."""
+    files: Mapping[Role, str]
+    """The names of file or folder; only the training set has to be there."""
+    expected: Callable[[Columns], str]
+    """What a line should look like, for messages."""
+    reader: LineReader | TableReader
+    write: Callable[[pl.DataFrame, Sequence[BinaryIO], Columns], None]
+    """Appends simulated clicks of whole sessions to the files of `written`."""
+    written: tuple[Role, ...] = ("train",)
+    source: str | None = None
+    """Where its publisher offers it; None: it is the user's own."""
