@@ -25,7 +25,7 @@ test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/pytest
 
 test-spark: $(VENV)/.spark  ## Compare Spark with Polars, on a local Spark: needs Java 17
-	PYTHONPATH=$(VENV)/spark $(BIN)/pytest tests/data/test_spark.py
+	PYTHONPATH=$(VENV)/spark $(BIN)/pytest tests/data/test_spark_engine.py
 
 lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/ruff check
