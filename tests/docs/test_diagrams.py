@@ -1,0 +1,67 @@
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+PAGE = """Before.
+
+```mermaid
+flowchart TD
+  clicks --> model
+```
+
+```python
+between = 1
+```
+
+```mermaid
+flowchart TD
+  model --> metrics
+```
+
+After.
+"""
+
+
+@pytest.fixture(scope="module")
+def diagrams() -> ModuleType:
+    path = DOCS / "diagrams.py"
+    specification = importlib.util.spec_from_file_location("diagrams", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_diagrams_are_drawn_into_the_page(diagrams: ModuleType) -> None:
+    page = diagrams.on_page_markdown(PAGE)
+    drawn = re.findall(r'^<figure class="diagram"><svg .*</figure>$', page, re.M)
+    assert len(drawn) == 2
+    for name, drawing in zip(("clicks", "metrics"), drawn, strict=True):
+        assert f"<p>{name}</p>" in drawing
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(set(ids)) == len(ids)
+    assert re.sub("(?m)^<figure.*", "", page).split() == [
+        *("Before.", "```python", "between", "=", "1", "```", "After."),
+    ]
+
+
+def test_a_drawing_needs_no_network(diagrams: ModuleType) -> None:
+    page = diagrams.on_page_markdown(PAGE)
+    assert set(re.findall(r'[\w:]+="https?:[^"]*"', page)) <= {
+        'xmlns="http://www.w3.org/2000/svg"',
+        'xmlns="http://www.w3.org/1999/xhtml"',
+        'xmlns:xlink="http://www.w3.org/1999/xlink"',
+    }
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_a_mistake_in_a_diagram_stops_the_build(diagrams: ModuleType) -> None:
+    with pytest.raises(Exception, match=r"[Pp]arse|[Ss]yntax"):
+        diagrams.on_page_markdown("```mermaid\nflowchart TD\n  a -->\n```\n")
