@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tronrec.errors import UserError
-from tronrec.params import BenchmarkParams, DatasetParams, ModelParams, SystemParams
+from tronrec.params import (
+    AS_CONFIGURED,
+    BenchmarkParams,
+    DatasetParams,
+    ModelParams,
+    SystemParams,
+)
 from tronrec.systems import DATASETS, merge, resolve_parameters
 
 XL = {"systems": {"tron_xl": None}}
@@ -41,8 +47,10 @@ def compare_all(parameters: dict[str, Any]) -> dict[str, Any]:
     return DEFAULTS["benchmark"] | {"systems": systems}
 
 
-def without_benchmark(block: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in block.items() if key != "benchmark"}
+def without_selections(block: dict[str, Any]) -> dict[str, Any]:
+    """Return the block without the systems that are compared or tried first."""
+    rest = {key: value for key, value in block.items() if key != "benchmark"}
+    return rest | {"tuning": rest["tuning"] | {"warm_start": {}}}
 
 
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[Any, Any]:
@@ -64,10 +72,10 @@ def test_the_later_layer_wins(
         "otto": own,
     }
     resolved = resolve_parameters(parameters)
-    expected = leaves(without_benchmark(DEFAULTS)) | leaves(system)
-    assert leaves(without_benchmark(resolved["yoochoose"])) == expected
+    expected = leaves(without_selections(DEFAULTS)) | leaves(system)
+    assert leaves(without_selections(resolved["yoochoose"])) == expected
     expected |= leaves(on_otto)
-    assert leaves(without_benchmark(resolved["otto"])) == expected | leaves(own)
+    assert leaves(without_selections(resolved["otto"])) == expected | leaves(own)
     compared = resolved["otto"]["benchmark"]["systems"]["tron_xl"]
     assert leaves(compared).items() <= expected.items()
 
@@ -79,7 +87,8 @@ def test_resolving_twice_changes_nothing(own: dict[str, Any]) -> None:
 
 
 def test_a_block_is_complete_without_being_written() -> None:
-    block = DEFAULTS | {"benchmark": compare_all(XL)}
+    search = DEFAULTS["tuning"] | {"warm_start": {AS_CONFIGURED: SYSTEM_DEFAULTS}}
+    block = DEFAULTS | {"benchmark": compare_all(XL), "tuning": search}
     assert resolve_parameters(XL) == XL | dict.fromkeys(DATASETS, block)
 
 
@@ -87,7 +96,7 @@ def test_null_is_a_value_where_it_may_be_one() -> None:
     own = {"sampling": {"top_k": None}, "model": None}
     block = resolve_parameters(XL | {"otto": own})["otto"]
     expected = merge(DEFAULTS, {"sampling": {"top_k": None}})
-    assert without_benchmark(block) == without_benchmark(expected)
+    assert without_selections(block) == without_selections(expected)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +123,57 @@ def test_a_system_may_differ_in_the_benchmark() -> None:
     resolved = resolve_parameters(XL | {"otto": block})["otto"]
     compared = resolved["benchmark"]["systems"]["tron_xl"]
     assert compared == merge(SYSTEM_DEFAULTS, changes["tron_xl"])
+
+
+@pytest.mark.parametrize("chosen", [["other"], "other", {"other": None}])
+def test_ones_own_settings_are_compared_and_tried_first(chosen: object) -> None:
+    changes = {"model": {"layers": 5}, "training": {"seed": 3}}
+    selections = {"benchmark": {"systems": chosen}, "tuning": {"warm_start": chosen}}
+    parameters = XL | {
+        "systems": {"tron_xl": {"model": {"window": 7}}, "other": None},
+        "otto": changes | selections,
+    }
+    block = resolve_parameters(parameters)["otto"]
+    configured = merge(SYSTEM_DEFAULTS, changes | {"model": {"layers": 5, "window": 7}})
+    for systems in (block["benchmark"]["systems"], block["tuning"]["warm_start"]):
+        assert systems == {AS_CONFIGURED: configured, "other": SYSTEM_DEFAULTS}
+    assert resolve_parameters(parameters | {"otto": block})["otto"] == block
+
+
+def test_no_system_is_compared_twice() -> None:
+    parameters = {
+        "systems": {"tron_xl": None, "other": {"model": {"window": 7}}},
+        "otto": {"model": {"window": 7}, "tuning": {"warm_start": ["other"]}},
+    }
+    block = resolve_parameters(parameters)["otto"]
+    assert list(block["benchmark"]["systems"]) == ["tron_xl", "other"]
+    assert list(block["tuning"]["warm_start"]) == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [
+        ({"training": {"epochs": True}}, "training.epochs = True"),
+        ({"model": {"dropout": False}}, "model.dropout = False"),
+        ({"sampling": {"top_k": True}}, "sampling.top_k = True"),
+        ({"evaluation": {"cutoffs": [20, True]}}, "evaluation.cutoffs = [20, True]"),
+        ({"tuning": {"trials": True}}, "tuning.trials = True"),
+        ({"splitting": {"test_days": True}}, "splitting.test_days = True"),
+    ],
+)
+def test_a_boolean_is_no_number(own: dict[str, Any], name: str) -> None:
+    with pytest.raises(UserError) as error:
+        resolve_parameters(XL | {"otto": own})
+    (line,) = str(error.value).splitlines()[1:]
+    assert line == f"  otto.{name}: must be a number, not true or false"
+
+
+def test_a_boolean_is_a_value_of_a_switch_and_of_a_search() -> None:
+    choices = {"model": {"item_bias": {"choices": [True, False]}}}
+    own = {"model": {"item_bias": True}, "tuning": {"space": choices}}
+    block = resolve_parameters(XL | {"otto": own})["otto"]
+    assert block["model"]["item_bias"] is True
+    assert block["tuning"]["space"]["model"]["item_bias"]["choices"] == [True, False]
 
 
 def test_runtime_keys_pass() -> None:

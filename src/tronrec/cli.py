@@ -11,7 +11,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
 
 from tronrec.errors import UserError
-from tronrec.systems import suggest
+from tronrec.problems import suggest
 
 
 class RunCommand(click.Command):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from optuna.trial import TrialState
 from reference import tuning as reference
 from reference.tuning import open_in, train
 from tronrec.errors import UserError
-from tronrec.params import SystemParams
+from tronrec.params import AS_CONFIGURED, SystemParams
 from tronrec.tuning import search
 from tronrec.tuning.search import Epoch, Search, is_finished
 from tronrec.tuning.storage import OpenedStudy
@@ -61,6 +62,22 @@ def test_a_trial_worse_than_the_others_is_pruned(tmp_path):
     pruned = [t for t in opened.load().trials if t.state == TrialState.PRUNED]
     assert pruned
     assert all(trial.user_attrs["epochs"] < 3 for trial in pruned)
+
+
+def test_what_one_had_is_never_pruned(tmp_path):
+    def train_badly(system: SystemParams) -> Iterator[Epoch]:
+        poor = system.training.learning_rate == 0.5
+        for epoch in train(system):
+            yield replace(epoch, metric=-9, best=-9) if poor else epoch
+
+    system = SystemParams.model_validate({"training": {"learning_rate": 0.5}})
+    warm = {AS_CONFIGURED: system}
+    Search(open_in(tmp_path, trials=12), train).run()
+    opened = open_in(tmp_path, trials=13, warm_start=warm)
+    Search(opened, train_badly).run()
+    last = opened.load().trials[-1]
+    assert last.user_attrs["warm_start"] == AS_CONFIGURED
+    assert last.state == TrialState.COMPLETE
 
 
 def test_with_two_objectives_none_is_pruned(tmp_path):

@@ -1,10 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from reference.tuning import SESSIONS, SPACE, make_params, open_in
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.params import SystemParams
+from tronrec.params import AS_CONFIGURED, SystemParams
 from tronrec.tuning.storage import StudyStorage
 from tronrec.tuning.study import open_study
 
@@ -68,3 +70,27 @@ def test_a_database_that_cannot_be_reached_is_explained(tmp_path):
         StudyStorage(tmp_path, "otto", url).open(make_params(), 1)
     assert url not in repr(StudyStorage(tmp_path, "otto", url))
     assert "unable to open" in str(caught.value)
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "journal"])
+def test_workers_that_start_together_open_one_new_study(tmp_path, storage):
+    warm = {"near": SystemParams()}
+    with ThreadPoolExecutor(4) as threads:
+        for attempt in range(5):
+            started = [
+                threads.submit(
+                    open_in, tmp_path / str(attempt), storage=storage, warm_start=warm
+                )
+                for _ in range(4)
+            ]
+            (trial,) = [opened.result() for opened in started][-1].load().trials
+            assert trial.user_attrs["warm_start"] == "near"
+
+
+def test_a_system_tried_first_is_queued_again_when_it_changed(tmp_path):
+    changed = SystemParams.model_validate({"training": {"learning_rate": 0.5}})
+    for system in (SystemParams(), SystemParams(), changed, changed):
+        warm = {AS_CONFIGURED: system, "same": system}
+        trials = open_in(tmp_path, warm_start=warm).load().trials
+    rates = [t.user_attrs["system"]["training"]["learning_rate"] for t in trials]
+    assert rates == [1e-3, 0.5]

@@ -1,4 +1,4 @@
-"""The place of a study as a catalog entry, which may have a database's credentials."""
+"""The storage of a study as a catalog entry; it may have a database's credentials."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ class StudyStorageDataset(AbstractDataset[StudyStorage, StudyStorage]):
         credentials: dict[str, str] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Name the place.
+        """Name the folder.
 
         Args:
             filepath: The folder.
@@ -39,7 +39,7 @@ class StudyStorageDataset(AbstractDataset[StudyStorage, StudyStorage]):
             )
 
     def load(self) -> StudyStorage:
-        """Return the place; nothing is opened or written yet."""
+        """Return the storage; nothing is opened or written yet."""
         return StudyStorage(self._filepath, self._dataset, self._url)
 
     def save(self, data: StudyStorage) -> None:

@@ -22,9 +22,16 @@ from tronrec.params.system import (
     SystemParams,
     TrainingParams,
 )
-from tronrec.params.tuning import Dimension, Scalar, Space, TuningParams
+from tronrec.params.tuning import (
+    AS_CONFIGURED,
+    Dimension,
+    Scalar,
+    Space,
+    TuningParams,
+)
 
 __all__ = [
+    "AS_CONFIGURED",
     "Baseline",
     "BenchmarkParams",
     "Columns",

@@ -8,6 +8,10 @@ from pydantic import Field, ValidationError, model_validator
 from tronrec.params.strict import Params
 from tronrec.params.system import SystemParams
 
+AS_CONFIGURED = "as_configured"
+"""The system of a data set's block with what the block changes in it. Every benchmark
+and every study has it: what they recommend is compared with what one had."""
+
 Scalar = bool | int | float | str | None
 """A value of a parameter."""
 
@@ -91,8 +95,8 @@ class TuningParams(Params):
 
     @model_validator(mode="after")
     def _space_fits_the_parameters(self) -> Self:
-        for place, problem in _space_problems(self.space):
-            raise ValueError(f"space.{place}: {problem}")
+        for parameter, problem in _space_problems(self.space):
+            raise ValueError(f"space.{parameter}: {problem}")
         return self
 
     def dimensions(self) -> dict[str, Dimension]:
@@ -111,13 +115,13 @@ def _flatten(space: Space) -> dict[str, Dimension]:
 
 
 def _space_problems(space: Space) -> Iterator[tuple[str, str]]:
-    """Yield the place and the problem of each entry that does not fit."""
+    """Yield the parameter and the problem of each entry that does not fit."""
     flat = _flatten(space)
-    for place, dimension in flat.items():
-        block, _, name = place.partition(".")
+    for parameter, dimension in flat.items():
+        block, _, name = parameter.partition(".")
         model = SystemParams.model_fields.get(block)
         if model is None or name not in type(model.default).model_fields:
-            yield place, "there is no such parameter of a system"
+            yield parameter, "there is no such parameter of a system"
             continue
         for value in dimension.edges:
             try:
@@ -125,12 +129,12 @@ def _space_problems(space: Space) -> Iterator[tuple[str, str]]:
             except ValidationError as error:
                 for details in error.errors():
                     if details["loc"]:
-                        yield place, f"{value!r}: {details['msg']}"
+                        yield parameter, f"{value!r}: {details['msg']}"
         for other, values in dimension.when.items():
             if other not in flat or flat[other].when:
-                yield place, f"when: {other} is not searched without a condition"
+                yield parameter, f"when: {other} is not searched without a condition"
             elif not set(values) <= set(flat[other].choices):
                 yield (
-                    place,
+                    parameter,
                     f"when: {list(values)} are not among the choices of {other}",
                 )

@@ -51,11 +51,11 @@ def _copy(study: Study, *values: Callable[[FrozenTrial], float]) -> Study:
     copy = create_study(directions=DIRECTIONS[: len(values)])
     for trial in study.get_trials():
         complete = trial.state == TrialState.COMPLETE
-        found = [value(trial) for value in values] if complete else None
+        measured = [value(trial) for value in values] if complete else None
         copy.add_trial(
             create_trial(
                 state=TrialState.COMPLETE if complete else TrialState.FAIL,
-                values=found,
+                values=measured,
                 params=trial.params,
                 distributions=trial.distributions,
             )

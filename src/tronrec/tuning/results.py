@@ -79,12 +79,12 @@ def choose_system(trials: pl.DataFrame, params: TuningParams) -> dict[str, Any]:
             f"{trials.height}; the last error: {errors[-1] if len(errors) else 'none'}"
         )
     best = complete.row(0, named=True)
-    name = best["warm_start"] or "drawn from the space"
+    origin = best["warm_start"] or "drawn from the space"
     logger.info(
         "Chosen: trial %d (%s), %s %.4f on validation",
-        *(best["number"], name, params.metric, best["metric"]),
+        *(best["number"], origin, params.metric, best["metric"]),
     )
     system: dict[str, Any] = json.loads(best["system"])
-    for left in ("epochs", "patience", "seed"):
-        del system["training"][left]
+    for name in ("epochs", "patience", "seed"):
+        del system["training"][name]
     return system

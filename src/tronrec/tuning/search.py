@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from tronrec.params import SystemParams
+from tronrec.params import AS_CONFIGURED, SystemParams
 from tronrec.tuning.space import apply, contains, distributions, draw, suggest
 from tronrec.tuning.storage import OpenedStudy
 from tronrec.tuning.study import queue
@@ -128,7 +128,7 @@ class Search:
             self.study.sampler = self._choose_sampler()
             trial = self.study.ask()
             trial.set_user_attr("worker", worker)
-            if self._settle(trial):
+            if self._assign_system(trial):
                 return trial
         self.exhausted = True
         logger.info("%d draws in a row gave no new setting to try", DRAWS)
@@ -141,7 +141,7 @@ class Search:
             seed=int(seed.generate_state(1)[0]), multivariate=False, constant_liar=True
         )
 
-    def _settle(self, trial: Trial) -> bool:
+    def _assign_system(self, trial: Trial) -> bool:
         """Give the trial its system; return whether it is to be trained."""
         facts = trial.user_attrs
         if "system" in facts:  # a queued trial
@@ -196,7 +196,8 @@ class Search:
             return True
         if single:  # Optuna compares no more than one value on the way
             trial.report(epoch.metric, epoch.number)
-            if trial.should_prune():
+            compared = trial.user_attrs.get("warm_start") == AS_CONFIGURED
+            if not compared and trial.should_prune():
                 self.study.tell(trial, state=TrialState.PRUNED)
                 _log(trial, epoch, self.params.metric, "pruned")
                 return True

@@ -39,33 +39,33 @@ def locate(params: TuningParams, system: SystemParams) -> dict[str, Any]:
     """Return what Optuna would have drawn for a system, as far as the space has it."""
     dimensions = params.dimensions()
     values = {name: read(system, name) for name in dimensions}
-    found: dict[str, Any] = {}
+    located: dict[str, Any] = {}
     for name, dimension in dimensions.items():
         if not _applies(dimension, values):
             continue
         for key, distribution in distributions(name, dimension):
             value = values[name] if key == name else values[name] is not None
             if contains(distribution, value):
-                found[key] = value
-    return found
+                located[key] = value
+    return located
 
 
 def apply(system: SystemParams, values: dict[str, Any]) -> SystemParams:
-    """Return the system with values, by `block.name`, in the place of its own.
+    """Return the system with some values, by `block.name`, replaced.
 
     Raises:
         ValidationError: They do not go together.
     """
     tree = system.model_dump()
-    for place, value in values.items():
-        block, _, name = place.partition(".")
+    for parameter, value in values.items():
+        block, _, name = parameter.partition(".")
         tree[block][name] = value
     return SystemParams.model_validate(tree)
 
 
-def read(system: SystemParams, place: str) -> Any:
+def read(system: SystemParams, parameter: str) -> Any:
     """Return the value of `block.name`."""
-    block, _, name = place.partition(".")
+    block, _, name = parameter.partition(".")
     return getattr(getattr(system, block), name)
 
 
@@ -114,7 +114,7 @@ def _applies(dimension: Dimension, values: dict[str, Any]) -> bool:
     return all(values[other] in allowed for other, allowed in dimension.when.items())
 
 
-def _is_whole(place: str) -> bool:
-    block, _, name = place.partition(".")
-    kind = type(getattr(DEFAULTS, block)).model_fields[name].annotation
-    return int in (get_args(kind) or (kind,))
+def _is_whole(parameter: str) -> bool:
+    block, _, name = parameter.partition(".")
+    annotation = type(getattr(DEFAULTS, block)).model_fields[name].annotation
+    return int in (get_args(annotation) or (annotation,))

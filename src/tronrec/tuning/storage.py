@@ -9,7 +9,6 @@ was running in a killed process is found at once and without a guess about time.
 Optuna is imported when a study is opened, so that nodes can name the types.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tronrec import locks
 from tronrec.errors import UserError
 from tronrec.params import SystemParams, TuningParams
 
@@ -54,15 +54,15 @@ class StudyStorage:
 
         set_verbosity(WARNING)
         both = params.objectives == "accuracy_and_time"
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            return create_study(
-                storage=self._connect(params.storage),
-                study_name=f"{self.dataset}.{params.study}",
-                directions=["maximize", "minimize"] if both else ["maximize"],
-                pruner=_choose_pruner(params, epochs),
-                load_if_exists=True,
-            )
+            with self.lock():  # two workers would both find no tables, and make them
+                return create_study(
+                    storage=self._connect(params.storage),
+                    study_name=f"{self.dataset}.{params.study}",
+                    directions=["maximize", "minimize"] if both else ["maximize"],
+                    pruner=_choose_pruner(params, epochs),
+                    load_if_exists=True,
+                )
         except (SQLAlchemyError, ImportError) as error:
             raise UserError(
                 f"The storage of the study ({self.folder}, or the url of its "
@@ -85,9 +85,9 @@ class StudyStorage:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep the other workers from starting or reviving a trial meanwhile."""
-        with (self.folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Keep other workers from opening the study, starting or reviving a trial."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locks.hold(self.folder / "lock"):
             yield
 
     @contextmanager
@@ -98,15 +98,15 @@ class StudyStorage:
         path.parent.mkdir(exist_ok=True)
         with ExitStack() as stack:
             with self.lock():
-                file = stack.enter_context(path.open("w"))
-                fcntl.flock(file, fcntl.LOCK_EX)
+                stack.enter_context(locks.hold(path))
             yield name
             path.unlink()  # not after an error: a trial may be left
 
     @contextmanager
     def dead_workers(self) -> Iterator[set[str]]:
         """Give the names of workers whose process has ended; then forget them."""
-        dead = {path for path in (self.folder / "workers").glob("*") if _is_free(path)}
+        files = (self.folder / "workers").glob("*")
+        dead = {path for path in files if locks.is_free(path)}
         yield {path.name for path in dead}
         for path in dead:
             path.unlink()
@@ -124,16 +124,6 @@ class OpenedStudy:
     def load(self) -> "Study":
         """Connect to the study."""
         return self.storage.open(self.params, self.base.training.epochs)
-
-
-def _is_free(path: Path) -> bool:
-    """Return whether no process holds the lock of a file."""
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
 
 
 def _choose_pruner(params: TuningParams, epochs: int) -> "BasePruner":

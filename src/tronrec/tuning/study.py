@@ -40,14 +40,24 @@ def open_study(
     opened = OpenedStudy(storage, params, _with_epochs(system, params.epochs))
     study = opened.load()
     with storage.lock():
-        _agree(study, _made_from(opened, fit, validation))
-        known = {trial.user_attrs.get("warm_start") for trial in study.get_trials()}
-        for name, entry in params.warm_start.items():
-            if name not in known:
-                first = _with_epochs(entry, params.epochs)
-                facts = {"warm_start": name, "system": first.model_dump(mode="json")}
-                queue(study, locate(params, first), facts)
+        _check_origin(study, _made_from(opened, fit, validation))
+        _queue_first(study, params)
     return opened
+
+
+def _queue_first(study: Study, params: TuningParams) -> None:
+    """Queue the systems that are tried first, each only once in the study's life."""
+    queued = [
+        trial.user_attrs["system"]
+        for trial in study.get_trials()
+        if "warm_start" in trial.user_attrs
+    ]
+    for name, entry in params.warm_start.items():
+        system = _with_epochs(entry, params.epochs)
+        facts = {"warm_start": name, "system": system.model_dump(mode="json")}
+        if facts["system"] not in queued:
+            queue(study, locate(params, system), facts)
+            queued.append(facts["system"])
 
 
 def queue(study: Study, values: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -79,17 +89,17 @@ def _made_from(
         for name, value in values.items()
         if f"{block}.{name}" not in searched
     }
-    kinds = {
+    scales = {
         f"tuning.space.{name}": list(entry.choices) or {"log": entry.log}
         for name, entry in searched.items()
     }
     names = ("metric", "objectives", "sessions")
-    rest = {f"tuning.{name}": getattr(params, name) for name in names}
+    settings = {f"tuning.{name}": getattr(params, name) for name in names}
     data = {"fit": fit.fingerprint(), "validation": validation.fingerprint()}
-    return unsearched | kinds | rest | data
+    return unsearched | scales | settings | data
 
 
-def _agree(study: Study, made_from: dict[str, Any]) -> None:
+def _check_origin(study: Study, made_from: dict[str, Any]) -> None:
     """Note in a new study what it is made from; compare with it otherwise."""
     before = study.user_attrs.get(MADE_FROM)
     if before is None:
