@@ -2,6 +2,10 @@ import pytest
 
 from tronrec.params import BenchmarkParams
 from tronrec.reporting.benchmark import page, result_rows
+from tronrec.reporting.paper import TABLE_2, ReportedData
+
+DIGINETICA = ReportedData("Diginetica", results=TABLE_2["diginetica"])
+ELSEWHERE = ReportedData("simulated clicks")
 
 
 def measured(recall: float, mrr: float, **more: object) -> dict[str, object]:
@@ -32,7 +36,7 @@ RESULTS = {
 def test_rows_state_speed_memory_lead_and_the_papers_figures():
     rows = {
         row["system"]: row
-        for row in result_rows(RESULTS, "diginetica", "tron_xl").to_dicts()
+        for row in result_rows(RESULTS, DIGINETICA, "tron_xl").to_dicts()
     }
     assert rows["sasrec"]["epochs_per_hour"] == 2
     assert rows["sasrec"]["peak_mebibytes"] == 3
@@ -46,8 +50,8 @@ def test_rows_state_speed_memory_lead_and_the_papers_figures():
 
 
 def test_the_page_reads_like_table_2():
-    table = result_rows(RESULTS, "diginetica", "tron_xl")
-    text = page(table, "diginetica", BenchmarkParams())
+    table = result_rows(RESULTS, DIGINETICA, "tron_xl")
+    text = page(table, DIGINETICA, BenchmarkParams())
     lines = text.splitlines()
     assert (
         "| SASRec | 0.4000 [0.3900, 0.4100] | 0.454 | 0.1000 [0.0900, 0.1100] | 0.157 "
@@ -59,11 +63,11 @@ def test_the_page_reads_like_table_2():
 
 
 def test_elsewhere_the_paper_has_no_figures():
-    table = result_rows(RESULTS, "simulated clicks", "tron_xl")
+    table = result_rows(RESULTS, ELSEWHERE, "tron_xl")
     assert table["paper_recall"].null_count() == 3
-    assert "0.454" not in page(table, "simulated clicks", BenchmarkParams())
+    assert "0.454" not in page(table, ELSEWHERE, BenchmarkParams())
 
 
 def test_without_its_subject_the_table_compares_nothing():
-    table = result_rows({"sasrec": RESULTS["sasrec"]}, "diginetica", "tron_xl")
+    table = result_rows({"sasrec": RESULTS["sasrec"]}, DIGINETICA, "tron_xl")
     assert table["recall@20_lead"].null_count() == 1

@@ -3,7 +3,13 @@ import pytest
 import yaml
 
 from tronrec.params import DatasetParams, ModelParams, SamplingParams, TrainingParams
-from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2
+from tronrec.reporting.paper import (
+    LABELS,
+    TABLE_1,
+    TABLE_2,
+    ReportedData,
+    identify,
+)
 from tronrec.reporting.tables import (
     changed_parameters,
     epochs_per_hour,
@@ -24,6 +30,10 @@ STATISTICS: dict[str, dict[str, object]] = {
     | dict.fromkeys(PERIOD),
     "test": {"sessions": 15_963, "events": 76_821, "items": 21_000, **PERIOD},
 }
+
+
+DIGINETICA = identify("diginetica", STATISTICS)
+SHOP = ReportedData("my shop")
 
 
 def metrics(system: str = "tron_xl") -> dict[str, object]:
@@ -65,8 +75,8 @@ def test_paper_knows_every_system_on_every_data_set() -> None:
 
 
 def test_statistics_have_the_papers_rows_where_it_knows_the_data_set() -> None:
-    ours = statistics_table(STATISTICS, "my_shop")
-    both = rows(statistics_table(STATISTICS, "diginetica"))
+    ours = statistics_table(STATISTICS, SHOP)
+    both = rows(statistics_table(STATISTICS, DIGINETICA))
 
     assert rows(ours) == both[:-2]
     period = ["2016-01-01 10:20", "2016-06-01 23:59"]
@@ -77,7 +87,7 @@ def test_statistics_have_the_papers_rows_where_it_knows_the_data_set() -> None:
 
 
 def test_results_stand_beside_baselines_and_the_papers_system() -> None:
-    header, _, recall, mrr, coverage = rows(result_table(metrics(), "diginetica"))
+    header, _, recall, mrr, coverage = rows(result_table(metrics(), DIGINETICA))
 
     assert header == ["", "TRON XL-Negs", "most_popular", "last_item", "paper"]
     assert recall == ["recall@20", "0.5432", "0.0100", "0.1000", "0.5410"]
@@ -86,10 +96,10 @@ def test_results_stand_beside_baselines_and_the_papers_system() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "dataset"), [("tron_xl", "my_shop"), ("my_system", "diginetica")]
+    ("system", "dataset"), [("tron_xl", SHOP), ("my_system", DIGINETICA)]
 )
 def test_no_paper_column_for_what_the_paper_does_not_know(
-    system: str, dataset: str
+    system: str, dataset: ReportedData
 ) -> None:
     assert "paper" not in result_table(metrics(system), dataset)
     assert "paper" not in summary(
@@ -126,20 +136,20 @@ def test_epochs_per_hour() -> None:
 
 
 def test_summary_tells_how_the_run_went() -> None:
-    table = statistics_table(STATISTICS, "diginetica")
-    page = summary("diginetica", DatasetParams(), metrics(), history(), table)
+    table = statistics_table(STATISTICS, DIGINETICA)
+    page = summary(DIGINETICA, DatasetParams(), metrics(), history(), table)
 
-    assert page.startswith("# TRON XL-Negs on diginetica\n")
+    assert page.startswith("# TRON XL-Negs on Diginetica\n")
     assert "Epoch 2 of 2, chosen by MRR@20 on the held-out sessions." in page
     by_recall = TrainingParams(choose_by="recall@20")
     other = DatasetParams(training=by_recall)
-    assert "chosen by Recall@20" in summary("x", other, metrics(), history(), table)
+    assert "chosen by Recall@20" in summary(SHOP, other, metrics(), history(), table)
     assert "40 epochs an hour (paper, one V100: 68.4)." in page
     assert "60,858 events of 15,963 test sessions" in page
-    assert result_table(metrics(), "diginetica") in page
+    assert result_table(metrics(), DIGINETICA) in page
     assert table in page
 
 
 def test_summary_without_validation_sessions() -> None:
-    page = summary("otto", DatasetParams(), metrics(), history((None, None)), "")
+    page = summary(SHOP, DatasetParams(), metrics(), history((None, None)), "")
     assert "Epoch 2 of 2, the last one, as no sessions were held out." in page

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from tronrec.params import BenchmarkParams
-from tronrec.reporting.paper import LABELS, TABLE_2
+from tronrec.reporting.paper import LABELS, ReportedData
 from tronrec.reporting.tables import markdown_table
 
 METRICS = {"recall@20": "recall", "mrr@20": "mrr"}
@@ -18,13 +18,13 @@ LEAST_P = 1e-3
 
 
 def result_rows(
-    results: Mapping[str, Mapping[str, Any]], dataset: str, subject: str
+    results: Mapping[str, Mapping[str, Any]], dataset: ReportedData, subject: str
 ) -> pl.DataFrame:
     """Return a row for each system: metrics, speed, and the subject's lead over it.
 
     Args:
         results: System -> what was measured.
-        dataset: Name of the data set, by which the paper's figures are found.
+        dataset: The data set with the paper's figures.
         subject: The system whose relative lead over each other is stated.
     """
     return pl.DataFrame(
@@ -51,9 +51,9 @@ def _measured(own: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _paper(dataset: str, name: str) -> dict[str, float | None]:
+def _paper(dataset: ReportedData, name: str) -> dict[str, float | None]:
     """Return the paper's figures of a system, or null where it has none."""
-    paper = TABLE_2.get(dataset, {}).get(name)
+    paper = dataset.results.get(name)
     fields = [*METRICS.values(), "epochs_per_hour"]
     return {f"paper_{field}": paper and getattr(paper, field) for field in fields}
 
@@ -70,17 +70,17 @@ def _lead(
     return row
 
 
-def page(table: pl.DataFrame, dataset: str, params: BenchmarkParams) -> str:
+def page(table: pl.DataFrame, dataset: ReportedData, params: BenchmarkParams) -> str:
     """Return Table 2 and the comparisons of its subject in Markdown.
 
     Args:
         table: The rows of `result_rows`.
-        dataset: Name of the data set.
+        dataset: The data set with the paper's figures.
         params: Subject and number of resamples.
     """
     rows = table.to_dicts()
     subject = LABELS.get(params.subject, params.subject)
-    return f"""# Systems on {dataset}
+    return f"""# Systems on {dataset.title}
 
 Every system was trained on the same sessions and measured once on the same test events,
 after the epoch that is best on the held-out sessions, or after its last one if none are
@@ -119,8 +119,8 @@ def _results(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _leads(rows: list[dict[str, Any]], dataset: str, subject: str) -> str:
-    paper = TABLE_2.get(dataset, {})
+def _leads(rows: list[dict[str, Any]], dataset: ReportedData, subject: str) -> str:
+    paper = dataset.results
     header = ["against", "Recall@20", "p", "paper", "MRR@20", "p", "paper"]
     found = []
     for row in rows:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from tronrec.params import DatasetParams, Params
-from tronrec.reporting.paper import LABELS, TABLE_1, TABLE_2, Counts
+from tronrec.reporting.paper import LABELS, ReportedData
 
 CHOOSERS = {"recall@20": "Recall@20", "mrr@20": "MRR@20"}
 """What an epoch is chosen by, as readers know it."""
@@ -28,14 +28,18 @@ def markdown_table(
     return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))
 
 
-def statistics_table(statistics: Mapping[str, Mapping[str, Any]], dataset: str) -> str:
-    """Return Table 1 for a run; the paper's rows follow where it knows the data set."""
+def statistics_table(
+    statistics: Mapping[str, Mapping[str, Any]], dataset: ReportedData
+) -> str:
+    """Return Table 1 for a run; the paper's rows follow if the data set is its own."""
     rows = [
         [label, *_sizes(statistics[part]), *_period(statistics[part])]
         for part, label in PARTS.items()
     ]
-    paper: dict[str, Counts] = TABLE_1.get(dataset, {})
-    rows += [[f"{PARTS[part]}, paper", *sizes, "", ""] for part, sizes in paper.items()]
+    rows += [
+        [f"{PARTS[part]}, paper", *sizes, "", ""]
+        for part, sizes in dataset.sizes.items()
+    ]
     header = ["", "sessions", "events", "items", "first click", "last click"]
     return markdown_table(header, rows)
 
@@ -49,11 +53,11 @@ def _period(counts: Mapping[str, Any]) -> list[str]:
     return [(counts[name] or "")[:16].replace("T", " ") for name in ("first", "last")]
 
 
-def result_table(metrics: Mapping[str, Any], dataset: str) -> str:
+def result_table(metrics: Mapping[str, Any], dataset: ReportedData) -> str:
     """Return every metric of the system, of the baselines and of the paper's system."""
     system = metrics["system"]
     columns = {LABELS.get(system, system): metrics["metrics"], **metrics["baselines"]}
-    if paper := TABLE_2.get(dataset, {}).get(system):
+    if paper := dataset.results.get(system):
         columns["paper"] = {"recall@20": paper.recall, "mrr@20": paper.mrr}
     rows = [
         [metric, *(_score(values.get(metric)) for values in columns.values())]
@@ -110,7 +114,7 @@ def epochs_per_hour(history: pl.DataFrame) -> float:
 
 
 def summary(
-    dataset: str,
+    dataset: ReportedData,
     params: DatasetParams,
     metrics: Mapping[str, Any],
     history: pl.DataFrame,
@@ -119,7 +123,7 @@ def summary(
     """Return the one page that tells how a run went.
 
     Args:
-        dataset: Name of the data set.
+        dataset: Name of the data set, and the paper's figures.
         params: Every parameter of the run.
         metrics: The measurement on the test set.
         history: One row an epoch.
@@ -132,9 +136,9 @@ def summary(
         else f"chosen by {CHOOSERS[params.training.choose_by]} on the held-out sessions"
     )
     speed = f"{_round(epochs_per_hour(history))} epochs an hour"
-    if paper := TABLE_2.get(dataset, {}).get(system):
+    if paper := dataset.results.get(system):
         speed += f" (paper, one V100: {_round(paper.epochs_per_hour)})"
-    return f"""# {LABELS.get(system, system)} on {dataset}
+    return f"""# {LABELS.get(system, system)} on {dataset.title}
 
 Epoch {metrics["epoch"]} of {history.height}, {chosen}. Training ran at {speed}.
 

@@ -24,6 +24,7 @@ PARAMS = BenchmarkParams(
     resamples=100,
 )
 ITEM_TABLE = pl.DataFrame({"count": np.arange(ITEMS, 0, -1)})
+STATISTICS = {"train": {"sessions": 1, "events": 3, "items": ITEMS}}
 
 
 def sessions(seed: int):
@@ -97,5 +98,5 @@ def test_the_figure_has_a_line_for_each_system(trained):
             "validation_recall@20": [0.1, 0.2, 0.3],
         }
     )
-    figure = nodes.plot_benchmark("otto", history)
+    figure = nodes.plot_benchmark("shop", history, STATISTICS)
     assert [line.name for line in figure.data] == ["one, validation", "two, validation"]

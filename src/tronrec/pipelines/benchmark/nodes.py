@@ -12,6 +12,7 @@ from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.params import BenchmarkParams, EvaluationParams, SystemParams
 from tronrec.reporting import benchmark, figures
+from tronrec.reporting.paper import identify
 from tronrec.schemas import COUNT, SESSION
 
 logger = logging.getLogger(__name__)
@@ -128,21 +129,32 @@ def compare_systems(
 
 
 def tabulate_benchmark(
-    dataset: str, params: BenchmarkParams, results: dict[str, Any]
+    dataset: str,
+    params: BenchmarkParams,
+    results: dict[str, Any],
+    statistics: dict[str, Any],
 ) -> pl.DataFrame:
     """Return Table 2: a row for each system, with the paper's figures."""
-    return benchmark.result_rows(results, dataset, params.subject)
+    data = identify(dataset, statistics)
+    return benchmark.result_rows(results, data, params.subject)
 
 
-def write_benchmark(dataset: str, params: BenchmarkParams, table: pl.DataFrame) -> str:
+def write_benchmark(
+    dataset: str,
+    params: BenchmarkParams,
+    table: pl.DataFrame,
+    statistics: dict[str, Any],
+) -> str:
     """Return Table 2 and the comparisons as a page for people."""
-    return benchmark.page(table, dataset, params)
+    return benchmark.page(table, identify(dataset, statistics), params)
 
 
-def plot_benchmark(dataset: str, history: pl.DataFrame) -> go.Figure:
+def plot_benchmark(
+    dataset: str, history: pl.DataFrame, statistics: dict[str, Any]
+) -> go.Figure:
     """Return Figure 1: Recall@20 after every epoch, one line a system."""
     histories = {
         str(name): rows
         for (name,), rows in history.group_by("system", maintain_order=True)
     }
-    return figures.recall_curve(histories, dataset)
+    return figures.recall_curve(histories, identify(dataset, statistics).title)

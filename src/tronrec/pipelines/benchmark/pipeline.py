@@ -60,19 +60,29 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.tabulate_benchmark,
-                inputs=["dataset_name", "params:benchmark", "benchmark_results"],
+                inputs=[
+                    "dataset_name",
+                    "params:benchmark",
+                    "benchmark_results",
+                    "statistics",
+                ],
                 outputs="benchmark_table",
                 name="tabulate_benchmark",
             ),
             Node(
                 nodes.write_benchmark,
-                inputs=["dataset_name", "params:benchmark", "benchmark_table"],
+                inputs=[
+                    "dataset_name",
+                    "params:benchmark",
+                    "benchmark_table",
+                    "statistics",
+                ],
                 outputs="benchmark_page",
                 name="write_benchmark",
             ),
             Node(
                 nodes.plot_benchmark,
-                inputs=["dataset_name", "benchmark_history"],
+                inputs=["dataset_name", "benchmark_history", "statistics"],
                 outputs="benchmark_curve",
                 name="plot_benchmark",
             ),

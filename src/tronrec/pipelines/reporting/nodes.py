@@ -13,6 +13,7 @@ from tronrec.params import (
     SplittingParams,
 )
 from tronrec.reporting import account, figures, run_info, tables
+from tronrec.reporting.paper import identify
 
 
 def collect_parameters(
@@ -33,15 +34,19 @@ def collect_parameters(
 
 
 def plot_recall(
-    dataset: str, params: DatasetParams, history: pl.DataFrame
+    dataset: str,
+    params: DatasetParams,
+    history: pl.DataFrame,
+    statistics: dict[str, Any],
 ) -> go.Figure:
     """Return Recall@20 after every epoch."""
-    return figures.recall_curve({params.system: history}, dataset)
+    title = identify(dataset, statistics).title
+    return figures.recall_curve({params.system: history}, title)
 
 
 def tabulate_statistics(dataset: str, statistics: dict[str, Any]) -> str:
     """Return the sizes of the data set, Table 1 of the paper."""
-    return tables.statistics_table(statistics, dataset)
+    return tables.statistics_table(statistics, identify(dataset, statistics))
 
 
 def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -49,14 +54,15 @@ def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     params: DatasetParams,
     metrics: dict[str, Any],
     history: pl.DataFrame,
-    statistics_table: str,
+    statistics: dict[str, Any],
     ingestion_report: dict[str, Any],
     preparation_report: dict[str, Any],
 ) -> str:
     """Return the one page that tells how the run went."""
+    data = identify(dataset, statistics)
+    sizes = tables.statistics_table(statistics, data)
     rows = account.account_table(ingestion_report, preparation_report)
-    data = f"{statistics_table}\n{rows}"
-    return tables.summary(dataset, params, metrics, history, data)
+    return tables.summary(data, params, metrics, history, f"{sizes}\n{rows}")
 
 
 def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one

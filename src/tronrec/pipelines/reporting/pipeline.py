@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.plot_recall,
-                inputs=["dataset_name", "run_parameters", "history"],
+                inputs=["dataset_name", "run_parameters", "history", "statistics"],
                 outputs="recall_curve",
                 name="plot_recall",
             ),
@@ -39,7 +39,7 @@ def create_pipeline() -> Pipeline:
                     "run_parameters",
                     "metrics",
                     "history",
-                    "statistics_table",
+                    "statistics",
                     "ingestion_report",
                     "preparation_report",
                 ],
