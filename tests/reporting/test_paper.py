@@ -62,7 +62,13 @@ def test_other_names_are_printed_as_they_are() -> None:
 @given(
     st.sampled_from([found for each in PUBLISHED.values() for found in each]),
     st.sampled_from(
-        "train sessions,train events,train items,test sessions,test events".split(",")
+        [
+            "train sessions",
+            "train events",
+            "train items",
+            "test sessions",
+            "test events",
+        ]
     ),
     st.floats(0, 3).filter(lambda factor: not 0.7 <= factor <= 1.4),
 )
