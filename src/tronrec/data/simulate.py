@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from tronrec.params import SimulationParams
+from tronrec.progress import Progress
 from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
 
 Ints = NDArray[np.int64]
@@ -84,10 +84,10 @@ def simulate_clicks(params: SimulationParams) -> Iterator[pl.DataFrame]:
     """
     shop = open_shop(params)
     blocks = range(-(-params.sessions // BLOCK))
-    for block in tqdm(
-        blocks, "Simulating", unit=" sessions", unit_scale=BLOCK, disable=None
-    ):
-        yield simulate_block(params, shop, block)
+    with Progress("simulation", params.sessions, "sessions") as progress:
+        for block in blocks:
+            yield simulate_block(params, shop, block)
+            progress.reach(min((block + 1) * BLOCK, params.sessions))
 
 
 def simulate_block(params: SimulationParams, shop: Shop, block: int) -> pl.DataFrame:

@@ -16,9 +16,9 @@ from optuna import Trial
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from tronrec.params import AS_CONFIGURED, SystemParams
+from tronrec.progress import Progress
 from tronrec.tuning.space import apply, contains, distributions, draw, suggest
 from tronrec.tuning.storage import OpenedStudy
 from tronrec.tuning.study import queue
@@ -72,8 +72,10 @@ class Search:
         """Run trials until the study has as many as it should, or time is up."""
         minutes = self.params.minutes
         deadline = time.monotonic() + 60 * minutes if minutes else None
-        bar = tqdm(total=self.params.trials, desc="study", unit=" trials", disable=None)
-        with self.storage.worker() as worker, bar:
+        progress = Progress(
+            "study", self.params.trials, "trials", done=self._finished()
+        )
+        with self.storage.worker() as worker, progress:
             while deadline is None or time.monotonic() < deadline:
                 with self.storage.lock():
                     self._revive()
@@ -84,7 +86,7 @@ class Search:
                     time.sleep(POLL_SECONDS)  # one of them may have to be revived
                 else:
                     break
-                bar.update(self._finished() - bar.n)
+                progress.reach(self._finished())
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
 import zstandard
-from tqdm import tqdm
 
 from tronrec.data.formats.lines import count_lines
 from tronrec.data.reading.log import RawFile
 from tronrec.errors import UserError
+from tronrec.progress import BYTES, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +83,11 @@ def _read_pieces(raw: RawFile, size: int) -> Iterator[bytes]:
     try:
         with (
             raw.open() as file,
-            tqdm(
-                total=raw.size,
-                desc=raw.name,
-                unit="B",
-                unit_scale=True,
-                disable=None,  # shown on a terminal only
-            ) as progress,
+            Progress(raw.name, raw.size, BYTES) as progress,
         ):
             for piece in _unpack(file, size):
                 yield piece
-                progress.update(file.tell() - progress.n)
+                progress.reach(file.tell())
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{raw}: cannot be read ({reason})") from error

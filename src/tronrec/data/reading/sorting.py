@@ -17,6 +17,7 @@ from tronrec.data.events import CLICK, TYPE
 from tronrec.data.reading.ingest import BUCKET, BUCKETS
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
+from tronrec.progress import Progress
 from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
 
 START = "start"
@@ -52,9 +53,12 @@ def group_sessions(events: pl.LazyFrame, params: IngestionParams) -> pl.LazyFram
         raise UserError("The raw log has no clicks; its events are of other types")
 
     def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
-        for begin, end in pairwise(_cut(sizes, params.clicks_at_once)):
-            part = clicks.filter(pl.col(BUCKET).is_between(begin, end, closed="left"))
-            yield _group(part.select(CLICKS.names()).collect(engine="streaming"))
+        with Progress("grouping", int(sizes.sum()), "clicks") as progress:
+            for begin, end in pairwise(_cut(sizes, params.clicks_at_once)):
+                mine = pl.col(BUCKET).is_between(begin, end, closed="left")
+                part = clicks.filter(mine).select(CLICKS.names())
+                yield _group(part.collect(engine="streaming"))
+                progress.update(int(sizes[begin:end].sum()))
 
     return scan_frames(frames, GROUPED)
 
@@ -65,20 +69,20 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
     if params.duplicates == "drop":
         kept = grouped.filter(~pl.col(DUPLICATE))
     minutes = _count(kept, pl.col(START).dt.truncate("1m"))
-    starts, expected = minutes[START], minutes["len"].sum()
+    starts, expected = minutes[START], int(minutes["len"].sum())
     edges = _cut(minutes["len"].to_numpy(), params.clicks_at_once)
 
     def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
-        read = 0
-        for begin, end in pairwise(edges):
-            part = kept.filter(pl.col(START) >= starts[begin])
-            if end < len(starts):
-                part = part.filter(pl.col(START) < starts[end])
-            names = [*CLICKS.names(), START]
-            runs = part.select(names).collect(engine="streaming")
-            read += runs.height
-            yield _sort_sessions(runs).select(CLICKS.names())
-        if read != expected:
+        with Progress("sorting", expected, "clicks") as progress:
+            for begin, end in pairwise(edges):
+                part = kept.filter(pl.col(START) >= starts[begin])
+                if end < len(starts):
+                    part = part.filter(pl.col(START) < starts[end])
+                names = [*CLICKS.names(), START]
+                runs = part.select(names).collect(engine="streaming")
+                yield _sort_sessions(runs).select(CLICKS.names())
+                progress.update(runs.height)
+        if progress.done != expected:
             raise RuntimeError("the clicks changed while they were sorted")
 
     return scan_frames(frames, CLICKS)
