@@ -18,10 +18,11 @@ from steps import PackedTraining, PaddedTraining
 from timing import in_turns, product_rate, timed, usual
 
 from data import DIGINETICA, OTTO, Case, draw_sessions
+from tronrec.device import choose_device, search_dtype
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
-from tronrec.params import SystemParams
-from tronrec.precision import choose_device, search_dtype
+from tronrec.params import RankingParams, SystemParams
+from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.systems import System
 from tronrec.training.memory import peak_bytes, reset_peak
 
@@ -30,6 +31,7 @@ SYSTEMS = ROOT / "conf/base/parameters_systems.yml"
 PLOT = ROOT / "build/step_time.html"
 TRON_XL = SystemParams()
 CATALOGUES = (10_000, DIGINETICA.num_items, 200_000, 1_000_000, 1_855_603, 3_000_000)
+PLAIN = RankingTerms(RankingParams(), None)
 PRECISIONS = torch.float32, torch.bfloat16
 
 
@@ -144,7 +146,7 @@ class Bench:
                 f"{items:,}",
                 f"{1e3 * times[items]:.1f}",
                 f"{times[items] / at_diginetica:.2f}" if at_diginetica else "",
-                f"{training.trainer.model.items.nbytes / 1e9:.2f}",
+                f"{training.trainer.model.item_embeddings.nbytes / 1e9:.2f}",
                 f"{peak / 1e9:.2f}" if peak else "",
             )
             del training
@@ -158,8 +160,8 @@ class Bench:
             model = Recommender(TRON_XL.model, shape.num_items).to(self.device)
             packed = draw_sessions(shape, sessions)
             events = len(packed.items) - len(packed)
-            rank_targets(model, draw_sessions(shape, 64))
-            rank = partial(rank_targets, model, packed)
+            rank_targets(model, PLAIN, draw_sessions(shape, 64))
+            rank = partial(rank_targets, model, PLAIN, packed)
             found = []
             for _ in range(3):  # rates in turn with ranks: the machine's speed wanders
                 rate = max(self.rates().values())

@@ -16,9 +16,10 @@ from reference.padded import PaddedTron
 from tronrec.batches import Batch
 from tronrec.data.packed import PackedSessions
 from tronrec.params import SystemParams
-from tronrec.products import Products
 from tronrec.training import step as step_module
-from tronrec.training.loop import Trainer, TrainingData
+from tronrec.training.hard_negatives import HardestNegatives
+from tronrec.training.logits import StepLogits
+from tronrec.training.loop import Trainer, TrainingSessions
 
 RATE = 1e-3
 NOTHING = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
@@ -28,7 +29,7 @@ class PackedTraining:
     """A training of ours, and its next step."""
 
     def __init__(self, params: SystemParams, case: Case, device: torch.device) -> None:
-        data = TrainingData(case.sessions, NOTHING, case.num_items)
+        data = TrainingSessions(case.sessions, NOTHING, case.num_items)
         self.trainer = Trainer(params, data, device)
         self.trainer.model.train()
         self.generator = torch.Generator(device)
@@ -51,12 +52,13 @@ class PackedTraining:
         places = (
             (trainer.model.encoder, "forward", "encoder, forward"),
             (torch.autograd, "backward", "encoder, backward"),
-            (trainer.step.sampler, "choose", "draw, score and choose negatives"),
-            (Products, "logits", "logits"),
-            (Products, "gradients", "gradient of hidden states"),
+            (trainer.step.sampler, "draw", "draw negatives"),
+            (HardestNegatives, "choose", "score and choose negatives"),
+            (StepLogits, "forward", "logits"),
+            (StepLogits, "backward", "gradient of hidden states"),
             (step_module, "sum_by_item", "gradient of items"),
-            (trainer.rows, "step", "row-wise Adam"),
-            (trainer.dense, "step", "Adam of the encoder"),
+            (trainer.item_optimizer, "step", "row-wise Adam"),
+            (trainer.encoder_optimizer, "step", "Adam of the encoder"),
         )
         with stopwatches(*places) as totals:
             whole = in_turns({"step": self.step}, rounds=steps, warm_up=0)["step"]

@@ -1,6 +1,5 @@
 from typing import NamedTuple
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,14 +8,8 @@ from reference.data import random_sessions
 from reference.model import all_negatives
 from tronrec.batches import Batch, SessionBatches
 from tronrec.params import SamplingParams
-from tronrec.sampling import (
-    NegativeSampler,
-    comparable,
-    draw_in_batch,
-    draw_uniform,
-    hardest,
-    lowest,
-)
+from tronrec.sampling import NegativeSampler, draw_in_batch, draw_uniform
+from tronrec.training.hard_negatives import HardestNegatives, keep_all
 
 TOLERANCE = 5
 """Standard deviations; a right sampler fails once in a million draws."""
@@ -51,70 +44,44 @@ def test_in_batch_draws_the_clicks_of_all_others_equally():
         assert_equally_likely(counts[[row for row in range(12) if row not in mine]])
 
 
-@given(
-    st.integers(1, 5),
-    st.sampled_from([16, 80, 96, 320, 33]),
-    st.integers(1, 12),
-    st.sampled_from([torch.float32, torch.bfloat16, torch.int32]),
-    st.integers(0, 2**32),
-)
-def test_hardest_is_topk(events, candidates, k, dtype, seed):
-    torch.manual_seed(seed)
-    scores = (100 * torch.randn(events, candidates)).to(dtype)
-    scores.masked_fill_(torch.rand(events, candidates) < 0.2, lowest(scores))
-    values, columns = hardest(scores, k)
-    expected = scores.double().topk(k).values
-    assert torch.equal(values.double().sort(descending=True).values, expected)
-    assert torch.equal(scores.gather(1, columns), values)
-    assert all(len(set(row)) == k for row in columns.tolist())
-
-
-@given(st.lists(st.floats(width=16, allow_nan=False), max_size=20))
-def test_whole_numbers_are_in_the_order_of_floats(numbers):
-    for dtype in (torch.bfloat16, torch.float32, torch.float64):
-        floats = torch.tensor(numbers, dtype=dtype)
-        order = comparable(floats).sort().indices
-        assert torch.equal(floats[order], floats.sort().values)
-
-
 granularities = st.sampled_from(["elementwise", "sessionwise", "batchwise"])
 
 
 @st.composite
 def mixes(draw, top_k: bool) -> SamplingParams:
     uniform, in_batch = draw(st.integers(0, 40)), draw(st.integers(0, 40))
-    frequency = draw(st.sampled_from([0, 7]))
-    uniform += uniform + frequency + in_batch == 0
+    uniform += uniform + in_batch == 0
     return SamplingParams(
         uniform=uniform,
-        frequency=frequency,
         uniform_granularity=draw(granularities),
         in_batch=in_batch,
         in_batch_granularity=draw(granularities),
         exclude_session=draw(st.booleans()),
-        top_k=draw(st.integers(1, uniform + frequency + in_batch)) if top_k else None,
+        top_k=draw(st.integers(1, uniform + in_batch)) if top_k else None,
     )
 
 
 class Drawn(NamedTuple):
     items: torch.Tensor
-    hit: torch.Tensor
+    masked: torch.Tensor
 
 
 def choose(
     params: SamplingParams,
     seed: int,
     num_items: int,
-    score_dtype: torch.dtype = torch.float32,
+    search_dtype: torch.dtype = torch.float32,
 ):
     torch.manual_seed(seed)
     batch = make_batch(seed, num_items)
     table, hidden = torch.randn(num_items + 1, 8), torch.randn(len(batch), 8)
     generator = torch.Generator().manual_seed(seed)
-    clicks = torch.randint(1, num_items + 1, (100,), dtype=torch.int32)
-    sampler = NegativeSampler(params, score_dtype, clicks)
-    found = sampler.choose(hidden, table, batch, generator)
-    return batch, table, hidden, Drawn(all_negatives(found), found.hit)
+    candidates = NegativeSampler(params, num_items).draw(batch, generator)
+    negatives = keep_all(candidates)
+    if params.top_k is not None:
+        hardest = HardestNegatives(params.top_k, search_dtype)
+        negatives = hardest.choose(hidden, table, candidates)
+    return batch, table, hidden, Drawn(all_negatives(negatives), negatives.masked)
 
 
 def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
@@ -133,22 +100,22 @@ def forbidden(batch: Batch, params: SamplingParams) -> list[set[int]]:
 def test_without_top_k_every_negative_is_kept_and_hits_are_marked(params, seed):
     """Few items, so that targets are drawn often (trap 2)."""
     batch, _, _, found = choose(params, seed, num_items=9)
-    total = params.uniform + params.frequency + params.in_batch
+    total = params.uniform + params.in_batch
     shape = (len(batch), total)
-    assert found.items.shape == found.hit.shape == shape
+    assert found.items.shape == found.masked.shape == shape
     assert found.items.min() >= 1 and found.items.max() <= 9
-    for items, hit, banned in zip(
-        found.items, found.hit, forbidden(batch, params), strict=True
+    for items, masked, banned in zip(
+        found.items, found.masked, forbidden(batch, params), strict=True
     ):
         assert all(
-            h or i not in banned for i, h in zip(items.tolist(), hit, strict=True)
+            m or i not in banned for i, m in zip(items.tolist(), masked, strict=True)
         )
     if params.in_batch_granularity != "batchwise":
-        for items, hit, banned in zip(
-            found.items, found.hit, forbidden(batch, params), strict=True
+        for items, masked, banned in zip(
+            found.items, found.masked, forbidden(batch, params), strict=True
         ):
             inside = [i in banned for i in items.tolist()]
-            assert hit.tolist() == inside
+            assert masked.tolist() == inside
 
 
 @settings(max_examples=60)
@@ -158,7 +125,7 @@ def test_granularity_says_who_shares_draws(params, seed):
     session = batch.layout.session
     for granularity, items in zip(
         (params.uniform_granularity, params.in_batch_granularity),
-        found.items.split([params.uniform + params.frequency, params.in_batch], 1),
+        found.items.split([params.uniform, params.in_batch], 1),
         strict=True,
     ):
         if granularity == "batchwise":
@@ -177,9 +144,9 @@ def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
     every = params.model_copy(update={"top_k": None})
     *_, drawn = choose(every, seed, num_items=9)
     for event in range(len(batch)):
-        allowed = drawn.items[event][~drawn.hit[event]]
+        allowed = drawn.items[event][~drawn.masked[event]]
         scores = (table[allowed] @ hidden[event]).sort(descending=True).values
-        kept = found.items[event][~found.hit[event]]
+        kept = found.items[event][~found.masked[event]]
         torch.testing.assert_close(
             (table[kept] @ hidden[event]).sort(descending=True).values,
             scores[: params.top_k],
@@ -193,16 +160,16 @@ def test_chosen_are_the_hardest_that_are_not_the_target(params, seed):
     st.integers(0, 2**32),
 )
 def test_a_coarse_search_finds_negatives_that_are_as_hard_but_for_rounding(
-    params, score_dtype, seed
+    params, search_dtype, seed
 ):
     batch, table, hidden, exact = choose(params, seed, num_items=9)
-    *_, found = choose(params, seed, 9, score_dtype)
-    assert torch.equal((~found.hit).sum(1), (~exact.hit).sum(1))
-    rounding = error_of_products(hidden, table, score_dtype)
+    *_, found = choose(params, seed, 9, search_dtype)
+    assert torch.equal((~found.masked).sum(1), (~exact.masked).sum(1))
+    rounding = error_of_products(hidden, table, search_dtype)
     for event, banned in enumerate(forbidden(batch, params)):
-        kept = found.items[event][~found.hit[event]]
+        kept = found.items[event][~found.masked[event]]
         assert banned.isdisjoint(kept.tolist())
-        best = exact.items[event][~exact.hit[event]]
+        best = exact.items[event][~exact.masked[event]]
         scores, harder = (
             (table[items] @ hidden[event]).sort().values for items in (kept, best)
         )
@@ -225,23 +192,6 @@ def error_of_products(
     return (of_factors + of_products).amax(1)
 
 
-def test_frequent_items_are_drawn_by_their_clicks():
-    clicks = torch.tensor([3, 1, 3, 3, 2, 1, 3, 3])
-    params = SamplingParams(frequency=20_000, uniform=5, in_batch=0, top_k=None)
-    batch, generator = make_batch(0, 9), torch.Generator().manual_seed(0)
-    table, hidden = torch.randn(10, 8), torch.randn(len(batch), 8)
-    sampler = NegativeSampler(params, torch.float32, clicks)
-    items = sampler.choose(hidden, table, batch, generator).shared[5:]
-    counts = torch.bincount(items, minlength=10)
-    assert counts.sum() == counts[1:4].sum() == 20_000
-    assert_equally_likely(counts[1:4] / torch.tensor([2, 1, 5]))
-
-
-def test_without_clicks_there_is_no_frequency():
-    with pytest.raises(ValueError, match="no clicks"):
-        NegativeSampler(SamplingParams(frequency=1), torch.float32)
-
-
 def test_items_of_the_session_are_drawn_again():
     params = SamplingParams(
         uniform=500,
@@ -251,15 +201,8 @@ def test_items_of_the_session_are_drawn_again():
         top_k=None,
     )
     batch, _, _, found = choose(params, 0, num_items=40)
-    assert not found.hit.any()
+    assert not found.masked.any()
     for items, banned in zip(found.items, forbidden(batch, params), strict=True):
         counts = torch.bincount(items, minlength=41)[1:]
         others = [item for item in range(1, 41) if item not in banned]
         assert_equally_likely(counts[torch.tensor(others) - 1])
-
-
-@pytest.mark.parametrize("k", [1, 100])
-def test_hardest_on_a_wide_row_in_few_groups(k):
-    scores = torch.randn(3, 16 * 400)
-    expected = scores.topk(k).values
-    assert torch.equal(hardest(scores, k)[0].sort(descending=True).values, expected)

@@ -210,16 +210,16 @@ def test_runtime_keys_pass() -> None:
             "otto.model = 3: must be a block of names and values",
         ),
         (
-            {"otto": {"model": {"repeat_gains": 3}}},
-            "otto.model.repeat_gains = 3: must be a list, such as [1, 2]",
+            {"otto": {"ranking": {"repeat_gains": 3}}},
+            "otto.ranking.repeat_gains = 3: must be a list, such as [1, 2]",
         ),
         (
-            {"otto": {"model": {"repeat_gains": [1, -2]}}},
-            "otto.model.repeat_gains.1 = -2: must be greater than or equal to 0",
+            {"otto": {"ranking": {"repeat_gains": [1, -2]}}},
+            "otto.ranking.repeat_gains.1 = -2: must be greater than or equal to 0",
         ),
         (
-            {"otto": {"model": {"trend": float("inf")}}},
-            "otto.model.trend = inf: must be a finite number",
+            {"otto": {"ranking": {"trend": float("inf")}}},
+            "otto.ranking.trend = inf: must be a finite number",
         ),
         (
             {"otto": {"evaluation": {"cutoffs": [20, "x"]}}},

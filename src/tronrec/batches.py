@@ -33,7 +33,7 @@ class Batch:
     """The session of each prediction made here, by its number in the batch."""
     lengths: Int[Tensor, "sessions"]
     """Clicks of each session."""
-    part: slice
+    shard: slice
     """Which of the batch's predictions are made here."""
 
     @property
@@ -42,19 +42,19 @@ class Batch:
         return len(self.clicks) - len(self.lengths)
 
     @property
-    def owner(self) -> Int[Tensor, "clicks"]:
-        """The session of each click."""
+    def session_of_click(self) -> Int[Tensor, "clicks"]:
+        """The session of each click, by its number in the batch."""
         number = torch.arange(len(self.lengths), device=self.lengths.device)
         return number.repeat_interleave(self.lengths, output_size=len(self.clicks))
 
-    def holds(
+    def contains(
         self, session: Int[Tensor, "rows"], items: Int[Tensor, "rows items"]
     ) -> Bool[Tensor, "rows items"]:
         """Return whether each of a row's items was clicked in the row's session."""
-        known = ((self.owner << 32) + self.clicks).sort().values
+        clicked = ((self.session_of_click << 32) + self.clicks).sort().values
         asked = (session[:, None] << 32) + items
-        place = torch.searchsorted(known, asked).clamp_(max=len(known) - 1)
-        return known[place] == asked
+        index = torch.searchsorted(clicked, asked).clamp_(max=len(clicked) - 1)
+        return clicked[index] == asked
 
     @property
     def targets(self) -> Int[Tensor, "events"]:
@@ -76,14 +76,14 @@ class SessionBatches:
             sessions: Sessions of at least two clicks.
             device: Where batches are made.
         """
-        self.part, self.parts = 0, 1
+        self.rank, self.shards = 0, 1
         self.items = torch.from_numpy(np.array(sessions.items)).to(device)
         self.starts = np.array(sessions.offsets[:-1])
         self.ends = np.array(sessions.offsets[1:])
 
-    def divide(self, part: int, parts: int) -> None:
-        """From now on, make one of `parts` parts of each batch's predictions."""
-        self.part, self.parts = part, parts
+    def shard(self, rank: int, shards: int) -> None:
+        """From now on, make one of `shards` shards of each batch's predictions."""
+        self.rank, self.shards = rank, shards
 
     def batch(
         self, starts: Int[np.ndarray, "sessions"], ends: Int[np.ndarray, "sessions"]
@@ -100,27 +100,29 @@ class SessionBatches:
         clicks = self.items[first_click[session] + position].long()
         event = number.repeat_interleave(lengths - 1, output_size=total - count)
         inputs = torch.arange(total - count, device=device) + event
-        first_session, part = self._own(ends - starts - 1)
-        event, inputs = event[part], inputs[part]
+        first_session, shard = self._find_shard(ends - starts - 1)
+        event, inputs = event[shard], inputs[shard]
         longest = int((ends - starts).max()) - 1
         layout = Layout(event - first_session, position[inputs], longest)
-        return Batch(clicks, inputs, layout, event, lengths, part)
+        return Batch(clicks, inputs, layout, event, lengths, shard)
 
-    def _own(self, predictions: Int[np.ndarray, "sessions"]) -> tuple[int, slice]:
-        """Return the first session and the predictions of the own part.
+    def _find_shard(
+        self, predictions: Int[np.ndarray, "sessions"]
+    ) -> tuple[int, slice]:
+        """Return the first session and the predictions of this process's shard.
 
-        Parts are whole sessions, one at least, of about as many predictions.
+        Shards are whole sessions, one at least, of about as many predictions.
 
         Args:
-            predictions: Predictions of each session, of at least `parts` sessions.
+            predictions: Predictions of each session, of at least `shards` sessions.
         """
         ends = np.concatenate(([0], predictions.cumsum()))
-        number = np.arange(self.parts + 1)
-        cuts = np.searchsorted(ends, number * (ends[-1] / self.parts))
+        number = np.arange(self.shards + 1)
+        cuts = np.searchsorted(ends, number * (ends[-1] / self.shards))
         cuts = np.maximum.accumulate(cuts - number)  # one session at least for each
-        cuts = np.minimum(cuts, len(predictions) - self.parts) + number
-        low, high = ends[cuts[self.part : self.part + 2]].tolist()
-        return int(cuts[self.part]), slice(low, high)
+        cuts = np.minimum(cuts, len(predictions) - self.shards) + number
+        low, high = ends[cuts[self.rank : self.rank + 2]].tolist()
+        return int(cuts[self.rank]), slice(low, high)
 
     def epoch(
         self, *, batch_size: int, window: int, generator: np.random.Generator

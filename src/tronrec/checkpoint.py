@@ -1,29 +1,127 @@
-"""Tensors and facts in one file that is whole or absent, and runs no code when read.
+"""Checkpoints of trainings and trained models: tensors and typed facts in one file.
 
-torch is imported when a file is read or written, so that nodes can name the type.
+A file is whole or absent, and runs no code when it is read. torch is imported when a
+file is read or written, so that nodes can name the types.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 from tronrec.errors import UserError
 from tronrec.files import replacing
+from tronrec.params import Params, SystemParams
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FACTS = "tronrec-1"
-"""Where the facts stand in a file; the number changes with what they hold."""
+METADATA = "tronrec"
+"""Where the facts stand in a file."""
+VERSION = 2
+"""Changes with the names of tensors and the fields of the facts."""
+
+
+class EpochRecord(Params):
+    """What is known of a finished epoch."""
+
+    epoch: int
+    """Its number, from 1 on."""
+    step: int
+    """Steps so far, of all epochs."""
+    seconds: float
+    """Spent on training in this epoch."""
+    evaluation_seconds: float
+    """Spent on the validation sessions after it."""
+    loss: float
+    """Mean over the events of the epoch."""
+    learning_rate: float
+    """The encoder's, at the last step."""
+    validation: dict[str, float]
+    """Metric at 20 -> its value on the validation sessions. Empty if there are none, or
+    if ranking terms were changed after the epoch's weights were dropped."""
+
+
+class DataFingerprints(Params):
+    """By what the data of a training are recognised."""
+
+    items: int
+    """Size of the catalogue."""
+    fit: str
+    """Fingerprint of the sessions to learn from."""
+    validation: str
+    """Fingerprint of the sessions to measure epochs on."""
+
+
+class TrainingState(Params):
+    """Facts of a training's checkpoint; its tensors are weights and moments."""
+
+    kind: Literal["training"] = "training"
+    parameters: SystemParams
+    data: DataFingerprints
+    history: tuple[EpochRecord, ...]
+    peak_bytes: int | None = None
+    """Largest memory of the training so far, where it was measured."""
+    device: str
+    """The type of the device it ran on, such as `cpu`."""
+
+
+class ModelCard(Params):
+    """Facts of a trained model: what it is, and what it was made with."""
+
+    kind: Literal["model"] = "model"
+    system: str
+    """The name of the system, such as `tron_xl`."""
+    parameters: SystemParams
+    epoch: int
+    """The epoch after which its weights were taken."""
+    validation: dict[str, float]
+    """Metric at 20 -> its value on the validation sessions after that epoch."""
+    data: DataFingerprints
+    trained: datetime
+    """When the model was written."""
+
+
+_FACTS: TypeAdapter[TrainingState | ModelCard] = TypeAdapter(TrainingState | ModelCard)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Named tensors, and whatever JSON can say about them."""
+    """Named tensors, and facts about them."""
 
     tensors: "dict[str, Tensor]"
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: TrainingState | ModelCard
+
+    @property
+    def state(self) -> TrainingState:
+        """The facts of a training.
+
+        Raises:
+            UserError: This is a model.
+        """
+        if isinstance(self.facts, TrainingState):
+            return self.facts
+        raise UserError(
+            "A trained model cannot be trained on; name the file "
+            "checkpoint.safetensors that is beside it"
+        )
+
+    @property
+    def card(self) -> ModelCard:
+        """The facts of a model.
+
+        Raises:
+            UserError: This is the checkpoint of a training.
+        """
+        if isinstance(self.facts, ModelCard):
+            return self.facts
+        raise UserError(
+            "A training's checkpoint is no finished model; name the file "
+            "model.safetensors that the train_* pipeline writes beside it"
+        )
 
     def part(self, name: str) -> "dict[str, Tensor]":
         """Return the tensors whose names start with `name.`, without it."""
@@ -35,13 +133,13 @@ class Checkpoint:
         }
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file beside `path`, then put it in its place."""
+        """Write a safetensors file that takes the place of `path` when it is whole."""
         from safetensors.torch import save_file
 
         tensors = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
-        facts = {FACTS: json.dumps(self.facts, allow_nan=False)}
+        facts = {"version": VERSION, "facts": self.facts.model_dump(mode="json")}
         with replacing(path) as aside:
-            save_file(tensors, aside, facts)
+            save_file(tensors, aside, {METADATA: json.dumps(facts, allow_nan=False)})
             aside.chmod(0o644)  # safetensors makes it readable to its owner only
 
     @classmethod
@@ -49,20 +147,37 @@ class Checkpoint:
         """Read a file that `save` wrote, to the CPU.
 
         Raises:
-            UserError: The file is not one of ours, or damaged.
+            UserError: The file is not one of ours, of another version, or damaged.
         """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, "pt") as file:
-                facts = json.loads((file.metadata() or {})[FACTS])
+                facts = _read_facts(path, file.metadata() or {})
                 names = list(file.keys())
                 return cls({name: file.get_tensor(name) for name in names}, facts)
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        except (SafetensorError, KeyError, ValidationError, OSError) as error:
             raise UserError(
                 f"{path}: not a readable tronrec checkpoint ({error}); delete it to "
                 "train from the start, or restore it from a copy"
             ) from error
+
+
+def _read_facts(path: Path, metadata: dict[str, str]) -> TrainingState | ModelCard:
+    if "tronrec-1" in metadata:
+        version = 1
+    else:
+        try:
+            content = json.loads(metadata[METADATA])
+            version = content["version"]
+        except (json.JSONDecodeError, TypeError) as error:
+            raise KeyError(METADATA) from error
+    if version != VERSION:
+        raise UserError(
+            f"{path}: of version {version} of the file format, and this program reads "
+            f"version {VERSION}; delete it and run the train_* pipeline again"
+        )
+    return _FACTS.validate_python(content["facts"])
 
 
 def with_prefix(name: str, tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":

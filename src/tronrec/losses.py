@@ -1,8 +1,8 @@
 """What is minimised: a scalar from the logits of an event's positive and negatives.
 
-Every loss has one signature. `positive` is [events], `negative` and `hit` are
-[events, negatives]; a negative marked in `hit` does not count. The result is the mean
-over the events.
+Every loss has one signature. `positive` is [events], `negative` and `masked` are
+[events, negatives]; a negative marked in `masked` does not count. The result is the
+mean over the events.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 def bce(
     positive: Float[Tensor, "events"],
     negative: Float[Tensor, "events negatives"],
-    hit: Bool[Tensor, "events negatives"],
+    masked: Bool[Tensor, "events negatives"],
 ) -> Float[Tensor, ""]:
     """Return the binary cross-entropy, with the mean over an event's negatives."""
-    counted = (~hit).sum(1).clamp(min=1)
-    negatives = softplus(negative).masked_fill(hit, 0).sum(1) / counted
+    counted = (~masked).sum(1).clamp(min=1)
+    negatives = softplus(negative).masked_fill(masked, 0).sum(1) / counted
     return (softplus(-positive) + negatives).mean()
 
 
 def bpr_max(
     positive: Float[Tensor, "events"],
     negative: Float[Tensor, "events negatives"],
-    hit: Bool[Tensor, "events negatives"],
+    masked: Bool[Tensor, "events negatives"],
     *,
     penalty: float,
 ) -> Float[Tensor, ""]:
@@ -41,9 +41,9 @@ def bpr_max(
     -log Σ softmax(neg) · sigmoid(pos - neg) + penalty · Σ softmax(neg) · neg². An event
     of which all negatives are hits counts as 0.
     """
-    blank = hit.all(1)
-    hit = hit & ~blank[:, None]
-    weight = negative.masked_fill(hit, -torch.inf).log_softmax(1)
+    blank = masked.all(1)
+    masked = masked & ~blank[:, None]
+    weight = negative.masked_fill(masked, -torch.inf).log_softmax(1)
     likelihood = (weight + logsigmoid(positive[:, None] - negative)).logsumexp(1)
     size = (weight.exp() * negative.square()).sum(1)
     return (penalty * size - likelihood).masked_fill(blank, 0).mean()
@@ -52,10 +52,10 @@ def bpr_max(
 def sampled_softmax(
     positive: Float[Tensor, "events"],
     negative: Float[Tensor, "events negatives"],
-    hit: Bool[Tensor, "events negatives"],
+    masked: Bool[Tensor, "events negatives"],
 ) -> Float[Tensor, ""]:
     """Return the cross-entropy of the positive among its negatives (SSM)."""
-    logits = torch.cat([positive[:, None], negative.masked_fill(hit, -torch.inf)], 1)
+    logits = torch.cat([positive[:, None], negative.masked_fill(masked, -torch.inf)], 1)
     return cross_entropy(logits, torch.zeros_like(positive, dtype=torch.long))
 
 
@@ -64,10 +64,10 @@ def after_elu(
     alpha: float,
     positive: Float[Tensor, "events"],
     negative: Float[Tensor, "events negatives"],
-    hit: Bool[Tensor, "events negatives"],
+    masked: Bool[Tensor, "events negatives"],
 ) -> Float[Tensor, ""]:
     """Return `loss` of scores that never fall below -alpha (GRU4Rec+)."""
-    return loss(elu(positive, alpha), elu(negative, alpha), hit)
+    return loss(elu(positive, alpha), elu(negative, alpha), masked)
 
 
 def choose_loss(params: LossParams) -> Loss:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from kedro.io import DatasetError
 
+from reference.data import make_state
 from tronrec.checkpoint import Checkpoint
 from tronrec.datasets.checkpoint import CheckpointDataset, CheckpointFolderDataset
 from tronrec.errors import UserError
@@ -10,10 +11,10 @@ from tronrec.errors import UserError
 def test_saves_loads_and_exists(tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "new" / "m.safetensors"))
     assert not dataset.exists()
-    dataset.save(Checkpoint({"items": torch.ones(2)}, {"epoch": 3}))
+    dataset.save(Checkpoint({"items": torch.ones(2)}, make_state(epochs=3)))
     assert dataset.exists()
     loaded = dataset.load()
-    assert loaded.facts == {"epoch": 3}
+    assert len(loaded.state.history) == 3
     assert torch.equal(loaded.tensors["items"], torch.ones(2))
 
 
@@ -32,11 +33,11 @@ def test_a_folder_keeps_a_checkpoint_for_each_name(tmp_path):
     dataset = CheckpointFolderDataset(filepath=str(tmp_path / "new"))
     assert dataset.load() == {}
     assert not dataset.exists()
-    dataset.save({"one": Checkpoint({"items": torch.ones(2)}, {"epoch": 1})})
-    dataset.save({"two": Checkpoint({"items": torch.ones(2)}, {"epoch": 1})})
-    dataset.save({"one": Checkpoint({"items": torch.zeros(2)}, {"epoch": 2})})
+    dataset.save({"one": Checkpoint({"items": torch.ones(2)}, make_state(epochs=1))})
+    dataset.save({"two": Checkpoint({"items": torch.ones(2)}, make_state(epochs=1))})
+    dataset.save({"one": Checkpoint({"items": torch.zeros(2)}, make_state(epochs=2))})
     assert dataset.exists()
-    loaded = {name: load().facts["epoch"] for name, load in dataset.load().items()}
+    loaded = {name: len(load().state.history) for name, load in dataset.load().items()}
     assert loaded == {"one": 2, "two": 1}
 
 

@@ -24,7 +24,7 @@ def train(shop: Shop, otto: Shop) -> list[str]:
 def finished_epochs(shop: Shop) -> int:
     """Return the epochs of the checkpoint, which must be whole if it is there."""
     path = shop.data / "06_models/otto/checkpoint.safetensors"
-    return len(Checkpoint.load(path).facts["history"]) if path.exists() else 0
+    return len(Checkpoint.load(path).state.history) if path.exists() else 0
 
 
 def test_ten_kills_at_random_moments_change_nothing(otto: Shop, open_shop):

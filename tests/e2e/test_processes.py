@@ -30,7 +30,7 @@ def train(shop: Shop, otto: Shop, epochs: int) -> list[str]:
 
 def finished_epochs(shop: Shop) -> int:
     path = shop.data / "06_models/otto/checkpoint.safetensors"
-    return len(Checkpoint.load(path).facts["history"]) if path.exists() else 0
+    return len(Checkpoint.load(path).state.history) if path.exists() else 0
 
 
 def children(process: subprocess.Popen[str]) -> list[Path]:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tronrec.checkpoint import Checkpoint
-from tronrec.models.recommender import Recommender
+from tronrec.model_file import ModelParts
 
 from .conftest import Shop
 
@@ -47,7 +47,7 @@ def test_the_model_file_serves_alone(trained):
     saved = Checkpoint.load(shop.data / "06_models" / dataset / "model.safetensors")
     items = pl.read_parquet(shop.data / "05_model_input" / dataset / "items.parquet")
     assert saved.tensors["item_ids"].tolist() == items["item_id"].to_list()
-    assert Recommender.load(saved).num_items == items.height
+    assert ModelParts.read(saved).model.num_items == items.height
 
 
 def test_no_temporary_file_is_left(trained):
@@ -71,11 +71,11 @@ def test_a_finished_run_is_not_trained_again(trained):
     printed = shop.run(f"--pipeline=train_{dataset}")
     assert "Resumed after epoch 2" in printed
     assert "epoch 1: loss" not in printed
-    assert np.array_equal(before.tensors["model.items"], read_items(path))
+    assert np.array_equal(before.tensors["model.item_embeddings"], read_items(path))
 
 
 def read_items(path) -> np.ndarray:
-    return Checkpoint.load(path).tensors["model.items"].numpy()
+    return Checkpoint.load(path).tensors["model.item_embeddings"].numpy()
 
 
 def test_prepare_writes_sessions_and_no_model(otto: Shop, open_shop):

@@ -13,7 +13,10 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import cut_windows, rank_targets
 from tronrec.models.recommender import Recommender
-from tronrec.params import ModelParams
+from tronrec.params import ModelParams, RankingParams
+from tronrec.retrieval.ranking_terms import RankingTerms
+
+PLAIN = RankingTerms(RankingParams(), None)
 
 
 def make_model(seed: int, num_items: int, window: int = 4) -> Recommender:
@@ -28,8 +31,8 @@ def test_ranks_match_the_definition(seed, num_items, depth):
     """Sessions past the window too: every event has its own last clicks (trap 6)."""
     model = make_model(seed, num_items)
     sessions = random_sessions(seed, sessions=5, num_items=num_items, longest=9)
-    ranking = rank_targets(model, sessions, depth=depth)
-    expected = np.array(reference.ranks(model, sessions))
+    ranking = rank_targets(model, PLAIN, sessions, depth=depth)
+    expected = np.array(reference.ranks(model, PLAIN, sessions))
     assert ranking.ranks.tolist() == np.minimum(expected, depth + 1).tolist()
 
 
@@ -46,23 +49,21 @@ def test_trend_and_repeats_are_part_of_the_score(seed, temperature, trend, gains
         feed_forward=8,
         window=4,
         temperature=temperature,
-        trend=trend,
-        repeat_gains=gains,
     )
     model = Recommender(params, 12)  # so few that sessions repeat themselves
-    if trend:
-        model.trend[1:] = torch.randn(12)
+    ranking = RankingParams(trend=trend, repeat_gains=gains)
+    terms = RankingTerms(ranking, torch.randn(13) if trend else None)
     sessions = random_sessions(seed, sessions=5, num_items=12, longest=9)
-    expected = np.array(reference.ranks(model, sessions))
-    found = rank_targets(model, sessions, depth=5).ranks
+    expected = np.array(reference.ranks(model, terms, sessions))
+    found = rank_targets(model, terms, sessions, depth=5).ranks
     assert found.tolist() == np.minimum(expected, 6).tolist()
 
 
 def test_repeats_are_shown_where_their_gain_puts_them():
-    params = ModelParams(hidden_size=8, window=4, repeat_gains=[0, 100])
-    model = Recommender(params, 50)
+    model = Recommender(ModelParams(hidden_size=8, window=4), 50)
+    terms = RankingTerms(RankingParams(repeat_gains=[0, 100]), None)
     sessions = PackedSessions(np.array([7, 3, 1], np.int32), np.array([0, 3]))
-    shown = rank_targets(model, sessions, depth=5).shown
+    shown = rank_targets(model, terms, sessions, depth=5).best_rank_by_item
     assert shown[7 - 1] == 1
     assert (shown <= 5).sum() <= 10
 
@@ -73,11 +74,11 @@ def test_every_event_counts_once_whatever_the_batch_size(seed, batch_size):
     """The last, smaller batch is not dropped (trap 4)."""
     model = make_model(seed, 30)
     sessions = random_sessions(seed, sessions=9, num_items=30, longest=12)
-    one = rank_targets(model, sessions, batch_size=10_000)
-    many = rank_targets(model, sessions, batch_size=batch_size)
+    one = rank_targets(model, PLAIN, sessions, batch_size=10_000)
+    many = rank_targets(model, PLAIN, sessions, batch_size=batch_size)
     assert len(one.ranks) == len(sessions.items) - len(sessions)
     assert one.ranks.tolist() == many.ranks.tolist()
-    assert one.shown.tolist() == many.shown.tolist()
+    assert one.best_rank_by_item.tolist() == many.best_rank_by_item.tolist()
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
@@ -100,12 +101,12 @@ def test_windows_give_each_event_the_clicks_before_it(seed, window):
 def test_ties_count_against_the_target(twins):
     """Items with the target's very vector rank before it (trap 1)."""
     model = make_model(0, 50)
-    model.items.data[1 : twins + 1] = model.items.data[1]
+    model.item_embeddings.data[1 : twins + 1] = model.item_embeddings.data[1]
     sessions = PackedSessions(np.array([7, 1], np.int32), np.array([0, 2]))
-    [rank] = rank_targets(model, sessions, depth=50).ranks
+    [rank] = rank_targets(model, PLAIN, sessions, depth=50).ranks
     with torch.no_grad():
         hidden = hidden_states(copy.deepcopy(model), torch.tensor([7]))[-1]
-    scores = model.items[1:].double() @ hidden
+    scores = model.item_embeddings[1:].double() @ hidden
     assert rank == twins + int((scores[twins:] > scores[0]).sum())
 
 
@@ -114,18 +115,18 @@ def test_half_precision_ties_are_told_apart():
     model = make_model(0, 400)
     direction = torch.randn(8)
     steps = 1 + 1e-5 * torch.randperm(400)[:, None]
-    model.items.data[1:] = direction * steps
+    model.item_embeddings.data[1:] = direction * steps
     sessions = random_sessions(0, sessions=20, num_items=400, longest=4)
-    found = rank_targets(model, sessions, depth=400).ranks
-    assert found.tolist() == reference.ranks(model, sessions)
+    found = rank_targets(model, PLAIN, sessions, depth=400).ranks
+    assert found.tolist() == reference.ranks(model, PLAIN, sessions)
     assert len(set(found.tolist())) > len(found) / 2
 
 
-@pytest.mark.parametrize("part", ["items", "encoder.norm.bias"])
+@pytest.mark.parametrize("part", ["item_embeddings", "encoder.norm.bias"])
 def test_a_broken_model_is_refused(part):
     """NaN compares false with everything: it must not look like rank 1."""
     model = make_model(0, 30)
     model.get_parameter(part).data[3] = torch.nan
     sessions = random_sessions(0, sessions=3, num_items=30, longest=4)
     with pytest.raises(UserError, match="not finite"):
-        rank_targets(model, sessions)
+        rank_targets(model, PLAIN, sessions)

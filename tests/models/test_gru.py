@@ -51,8 +51,9 @@ def test_an_items_bias_is_added_to_its_score(model):
     hidden = packed_hidden(
         model, random_sessions(0, sessions=3, num_items=40, longest=9)
     )[0]
-    scores = hidden[:, :-1] @ model.items[:, :-1].T + model.items[:, -1]
-    torch.testing.assert_close(hidden @ model.items.T, scores)
+    table = model.item_embeddings
+    scores = hidden[:, :-1] @ table[:, :-1].T + table[:, -1]
+    torch.testing.assert_close(hidden @ table.T, scores)
 
 
 def single(*positions: int) -> Layout:

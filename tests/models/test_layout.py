@@ -3,8 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tronrec.models.attention import BlockAttention
 from tronrec.models.encoder import choose_encoder
-from tronrec.models.layout import BlockMask, Layout
+from tronrec.models.layout import Layout
 from tronrec.params import ModelParams
 
 lengths = st.lists(st.integers(1, 7), min_size=1, max_size=30)
@@ -21,10 +22,10 @@ def layout_of(lengths: list[int], longest: int) -> Layout:
 @given(lengths, st.integers(7, 11))
 def test_a_row_sees_the_rows_of_its_session_up_to_itself(lengths, block):
     layout = layout_of(lengths, block)
-    mask = BlockMask(layout)
+    attention = BlockAttention(layout)
     row = torch.arange(1, len(layout.session) + 1, dtype=torch.float64)[:, None, None]
-    keys = mask.keys(row)[:, 0, None, :, 0].expand(-1, block, -1)
-    seen = (keys * ~mask.forbidden[:, 0]).flatten(0, 1)[: len(row)].long()
+    keys = attention.keys(row)[:, 0, None, :, 0].expand(-1, block, -1)
+    seen = (keys * ~attention.forbidden[:, 0]).flatten(0, 1)[: len(row)].long()
     for now, numbers in enumerate(seen.tolist()):
         expected = range(now - int(layout.position[now]) + 1, now + 2)
         assert sorted(set(numbers) - {0}) == list(expected)
@@ -34,8 +35,8 @@ def test_a_row_sees_the_rows_of_its_session_up_to_itself(lengths, block):
 def test_blocks_are_undone(lengths, block):
     layout = layout_of(lengths, block)
     rows = torch.randn(len(layout.session), 2, 3)
-    mask = BlockMask(layout)
-    assert torch.equal(mask.packed(mask.queries(rows)), rows.flatten(1))
+    attention = BlockAttention(layout)
+    assert torch.equal(attention.packed(attention.queries(rows)), rows.flatten(1))
 
 
 @pytest.mark.parametrize("kind", ["transformer", "gru"])
@@ -47,6 +48,6 @@ def test_rows_of_nobody_change_no_other(kind, lengths, rows):
     count = len(layout.session)
     with torch.no_grad():
         alone = encoder(vectors[:count], layout)
-        filled = encoder(vectors, layout.filled(rows))
-    assert filled.isfinite().all()
-    torch.testing.assert_close(filled[:count], alone)
+        padded = encoder(vectors, layout.padded(rows))
+    assert padded.isfinite().all()
+    torch.testing.assert_close(padded[:count], alone)

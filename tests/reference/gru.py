@@ -10,7 +10,7 @@ def hidden_states(model: Recommender, items: Tensor) -> Tensor:
     """Return the hidden state after each click of one session, in float64."""
     unit = {k: v.double() for k, v in model.encoder.unit.state_dict().items()}
     size = model.params.hidden_size
-    rows = model.items[items].double()[:, :size]
+    rows = model.item_embeddings[items].double()[:, :size]
     for layer in range(model.params.layers):
         weights, recurrent, bias, recurrent_bias = (
             unit[f"{name}_l{layer}"]

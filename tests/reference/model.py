@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from tronrec.models.recommender import Recommender
-from tronrec.sampling import Negatives
+from tronrec.training.hard_negatives import Negatives
 
 
 def all_negatives(negatives: Negatives) -> Tensor:
     """Return the negatives of each event, those that all events share first."""
-    shared = negatives.shared.expand(len(negatives.own), -1)
-    return torch.cat([shared, negatives.own], 1)
+    shared = negatives.shared.expand(len(negatives.per_event), -1)
+    return torch.cat([shared, negatives.per_event], 1)
 
 
 def norm(rows: Tensor, module: torch.nn.LayerNorm) -> Tensor:
@@ -24,8 +24,9 @@ def hidden_states(model: Recommender, items: Tensor) -> Tensor:
     """Return the hidden state after each click of one session, in float64."""
     model = model.double()
     encoder, count = model.encoder, len(items)
-    size = model.items.shape[1]
-    rows = model.items[items] * math.sqrt(size) + encoder.positions.weight[:count]
+    size = model.item_embeddings.shape[1]
+    vectors = model.item_embeddings[items]
+    rows = vectors * math.sqrt(size) + encoder.positions.weight[:count]
     for block in encoder.blocks:
         normed = norm(rows, block.attention_norm)
         stacked = normed @ block.query_key_value.weight.T + block.query_key_value.bias
@@ -44,7 +45,7 @@ def hidden_states(model: Recommender, items: Tensor) -> Tensor:
         rows = rows + wide @ block.narrow.weight.T + block.narrow.bias
     states = norm(rows, encoder.norm)
     if encoder.readout is not None:
-        means = mean_of_items(encoder.readout, states, model.items[items])
+        means = mean_of_items(encoder.readout, states, vectors)
         out = encoder.readout.output
         states = means if out is None else means + 0.1 * out(states)
     if model.params.temperature is not None:

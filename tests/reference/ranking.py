@@ -5,9 +5,12 @@ import copy
 from reference.model import hidden_states
 from tronrec.data.packed import PackedSessions
 from tronrec.models.recommender import Recommender
+from tronrec.retrieval.ranking_terms import RankingTerms
 
 
-def ranks(model: Recommender, sessions: PackedSessions) -> list[int]:
+def ranks(
+    model: Recommender, terms: RankingTerms, sessions: PackedSessions
+) -> list[int]:
     """Return the rank of every event from the second of its session on.
 
     The event is predicted from the last `window` clicks before it, or all if fewer. An
@@ -21,10 +24,12 @@ def ranks(model: Recommender, sessions: PackedSessions) -> list[int]:
         for event in range(start + 1, end):
             first = max(start, event - window)
             clicks = torch.tensor(sessions.items[first:event].tolist())
-            scores = model.double().items[1:] @ hidden_states(model, clicks)[-1]
-            if model.params.trend:
-                scores = scores + model.params.trend * model.trend[1:]
-            gains = model.params.repeat_gains
+            scores = (
+                model.double().item_embeddings[1:] @ hidden_states(model, clicks)[-1]
+            )
+            if terms.trend is not None:
+                scores = scores + terms.params.trend * terms.trend[1:]
+            gains = terms.params.repeat_gains
             for item in set(clicks.tolist()) if gains else ():
                 lag = clicks.tolist()[::-1].index(item)
                 scores[item - 1] += gains[min(lag, len(gains) - 1)]

@@ -14,8 +14,9 @@ from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
 from tronrec.params import DatasetParams, ParallelParams, SystemParams
 from tronrec.training import distributed
-from tronrec.training.loop import Trainer, TrainingData, fit
-from tronrec.training.workers import Alone
+from tronrec.training.loop import Trainer, TrainingSessions, fit
+from tronrec.training.state import resume, save_state
+from tronrec.training.workers import SingleProcess
 
 
 def make_params(**training: object) -> SystemParams:
@@ -29,8 +30,8 @@ def make_params(**training: object) -> SystemParams:
 
 
 @pytest.fixture(scope="module")
-def data() -> TrainingData:
-    return TrainingData(
+def data() -> TrainingSessions:
+    return TrainingSessions(
         random_sessions(0, sessions=40, num_items=25, longest=9),
         random_sessions(1, sessions=9, num_items=25, longest=8),
         num_items=25,
@@ -38,7 +39,7 @@ def data() -> TrainingData:
 
 
 def train(
-    params: SystemParams, data: TrainingData, last: Checkpoint | None = None
+    params: SystemParams, data: TrainingSessions, last: Checkpoint | None = None
 ) -> Iterator[Checkpoint]:
     return distributed.train_in_processes(
         params, data, "cpu", ParallelParams(processes=2), last
@@ -47,8 +48,8 @@ def train(
 
 def numbers(checkpoint: Checkpoint) -> list[dict[str, float]]:
     return [
-        {name: row[name] for name in row if not name.endswith("seconds")}
-        for row in checkpoint.facts["history"]
+        {"loss": record.loss, **record.validation}
+        for record in checkpoint.state.history
     ]
 
 
@@ -59,11 +60,11 @@ def copy(checkpoint: Checkpoint) -> Checkpoint:
 
 def test_two_processes_go_on_from_one_and_end_as_it_does(data):
     trainer = Trainer(make_params(), data, torch.device("cpu"))
-    alone = [copy(state.checkpoint()) for state in fit(trainer)]
+    alone = [copy(save_state(state)) for state in fit(trainer)]
     together = list(train(make_params(), data, last=alone[0]))
     assert len(together) == 2
     for ours, theirs in zip(together, alone[1:], strict=True):
-        assert ours.facts.keys() == theirs.facts.keys()
+        assert ours.state.data == theirs.state.data
         for row, expected in zip(numbers(ours), numbers(theirs), strict=True):
             assert row == pytest.approx(expected, rel=1e-5)
         assert ours.tensors.keys() == theirs.tensors.keys()
@@ -73,12 +74,12 @@ def test_two_processes_go_on_from_one_and_end_as_it_does(data):
                     tensor, theirs.tensors[name], rtol=1e-3, atol=1e-5
                 )
     resumed = Trainer(make_params(), data, torch.device("cpu"))
-    assert resumed.resume(together[-1]) and resumed.finished
+    assert resume(resumed, together[-1]) and resumed.finished
 
 
 def test_a_dead_worker_ends_the_training(data):
     checkpoints = train(make_params(epochs=100_000, schedule="constant"), data)
-    assert len(next(checkpoints).facts["history"]) == 1
+    assert len(next(checkpoints).state.history) == 1
     worker, _ = multiprocessing.active_children()
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(UserError, match=r"Worker \d of 2 died .*run again"):
@@ -116,7 +117,7 @@ def test_what_cannot_be_divided_is_refused(block, problem):
 
 
 def test_every_worker_needs_a_session_of_each_batch(data):
-    class Nine(Alone):
+    class Nine(SingleProcess):
         count = 9
 
     with pytest.raises(UserError, match=r"\(9\), exceed the 8 sessions of a batch"):

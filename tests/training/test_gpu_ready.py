@@ -14,9 +14,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reference.data import random_sessions
+from tronrec.ops.sparse_grad import UnsummedGradient, sum_by_item
 from tronrec.params import SystemParams
-from tronrec.rows import Terms, sum_by_item
-from tronrec.training.loop import Trainer, TrainingData
+from tronrec.training.loop import Trainer, TrainingSessions
 
 cpu = torch.device("cpu")
 WAITING = torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape
@@ -104,7 +104,7 @@ def test_an_epoch_waits_once_for_its_loss(sampling, loss):
         }
     )
     sessions = random_sessions(0, sessions=40, num_items=25, longest=9)
-    trainer = Trainer(params, TrainingData(sessions, sessions, 25), cpu)
+    trainer = Trainer(params, TrainingSessions(sessions, sessions, 25), cpu)
     assert count_waits(trainer._train) == {"aten._local_scalar_dense.default": 1}
 
 
@@ -129,14 +129,14 @@ def test_what_waits_is_noticed():
 def test_a_gpu_sums_the_same_rows_and_adds_padding(items):
     items = torch.tensor(items)
     terms = torch.arange(len(items)), torch.rand(len(items)), torch.randn(len(items), 4)
-    ours = sum_by_item(Terms(items, *terms))
+    ours = sum_by_item(UnsummedGradient(items, *terms))
     with ClaimsCuda(Counter()):
-        theirs = sum_by_item(Terms(items, *terms))
-    rows = len(ours.items)
-    assert len(theirs.items) == len(items)
-    torch.testing.assert_close(theirs.items[:rows], ours.items)
-    torch.testing.assert_close(theirs.vectors[:rows], ours.vectors)
-    assert not theirs.items[rows:].any() and not theirs.vectors[rows:].any()
+        theirs = sum_by_item(UnsummedGradient(items, *terms))
+    rows = len(ours.item_ids)
+    assert len(theirs.item_ids) == len(items)
+    torch.testing.assert_close(theirs.item_ids[:rows], ours.item_ids)
+    torch.testing.assert_close(theirs.values[:rows], ours.values)
+    assert not theirs.item_ids[rows:].any() and not theirs.values[rows:].any()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -149,11 +149,11 @@ def test_a_gpu_trains_as_a_cpu_does():
         }
     )
     sessions = random_sessions(0, sessions=40, num_items=25, longest=9)
-    data = TrainingData(sessions, sessions, 25)
+    data = TrainingSessions(sessions, sessions, 25)
     trainers = [Trainer(params, data, torch.device(name)) for name in ("cpu", "cuda")]
     losses = []
     for trainer in trainers:
         for _ in range(8):
             trainer.run_epoch()
-        losses.append(trainer.history[-1]["loss"])
+        losses.append(trainer.history[-1].loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.05)

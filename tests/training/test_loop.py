@@ -1,18 +1,18 @@
 import copy
-from functools import partialmethod
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from reference.data import random_sessions
+from tronrec.checkpoint import EpochRecord
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.params import SystemParams, TrainingParams
 from tronrec.training.history import best_epoch
-from tronrec.training.loop import Trainer, TrainingData, fit
+from tronrec.training.loop import Trainer, TrainingSessions, fit
 from tronrec.training.schedule import learning_rate
+from tronrec.training.state import resume, save_state
 
 cpu = torch.device("cpu")
 EMPTY = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
@@ -35,9 +35,9 @@ def make_params(**training: object) -> SystemParams:
     )
 
 
-def make_data(validation: bool = True) -> TrainingData:
+def make_data(validation: bool = True) -> TrainingSessions:
     held_out = random_sessions(1, sessions=9, num_items=25, longest=8)
-    return TrainingData(
+    return TrainingSessions(
         random_sessions(0, sessions=40, num_items=25, longest=9),
         held_out if validation else EMPTY,
         num_items=25,
@@ -45,18 +45,16 @@ def make_data(validation: bool = True) -> TrainingData:
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return trainer.checkpoint().tensors
+    return save_state(trainer).tensors
 
 
 def assert_same(ours: Trainer, theirs: Trainer) -> None:
     assert weights(ours).keys() == weights(theirs).keys()
     for name, tensor in weights(ours).items():
         assert torch.equal(tensor, weights(theirs)[name]), name
-    times = ("seconds", "evaluation_seconds")
-    for row, other in zip(ours.history, theirs.history, strict=True):
-        assert {k: v for k, v in row.items() if k not in times} == {
-            k: v for k, v in other.items() if k not in times
-        }
+    times = {"seconds", "evaluation_seconds"}
+    for record, other in zip(ours.history, theirs.history, strict=True):
+        assert record.model_dump(exclude=times) == other.model_dump(exclude=times)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
@@ -64,12 +62,12 @@ def assert_same(ours: Trainer, theirs: Trainer) -> None:
 def test_a_resumed_run_ends_as_an_unbroken_one(schedule, done):
     params, data = make_params(schedule=schedule, warmup_steps=3), make_data()
     unbroken = Trainer(params, data, cpu)
-    checkpoints = [copy.deepcopy(state.checkpoint()) for state in fit(unbroken)]
+    checkpoints = [copy.deepcopy(save_state(state)) for state in fit(unbroken)]
     torch.manual_seed(99)
     resumed = Trainer(params, data, cpu)
     saved = checkpoints[done - 1]
-    assert len(saved.facts["history"]) == done
-    assert resumed.resume(saved)
+    assert len(saved.state.history) == done
+    assert resume(resumed, saved)
     assert len(list(fit(resumed))) == 4 - done
     assert_same(resumed, unbroken)
 
@@ -78,7 +76,7 @@ def test_the_seed_decides():
     def train(seed: int) -> torch.Tensor:
         trainer = Trainer(make_params(epochs=1, seed=seed), make_data(), cpu)
         list(fit(trainer))
-        return trainer.model.items
+        return trainer.model.item_embeddings
 
     assert torch.equal(train(1), train(1))
     assert not torch.equal(train(1), train(2))
@@ -88,10 +86,12 @@ def test_training_lowers_the_loss():
     pairs = np.repeat(np.arange(1, 25, 2), 4)
     items = np.stack([pairs, pairs + 1], 1).astype(np.int32).ravel()
     sessions = PackedSessions(items, np.arange(0, len(items) + 1, 2))
-    trainer = Trainer(make_params(epochs=25), TrainingData(sessions, sessions, 25), cpu)
+    trainer = Trainer(
+        make_params(epochs=25), TrainingSessions(sessions, sessions, 25), cpu
+    )
     list(fit(trainer))
-    assert trainer.history[-1]["loss"] < trainer.history[0]["loss"] / 2
-    assert trainer.history[-1]["validation_mrr@20"] > 0.9
+    assert trainer.history[-1].loss < trainer.history[0].loss / 2
+    assert trainer.history[-1].validation["mrr@20"] > 0.9
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_checkpoint_of_other_parameters_is_not_used(changes, named, caplog):
     next(states)
     next(states)
     other = Trainer(make_params(**changes), make_data(), cpu)
-    assert not other.resume(trainer.checkpoint())
+    assert not resume(other, save_state(trainer))
     assert named in caplog.text
     assert other.epoch == 0
 
@@ -117,7 +117,7 @@ def test_a_checkpoint_of_other_data_is_not_used(caplog):
     trainer = Trainer(make_params(epochs=1), make_data(), cpu)
     list(fit(trainer))
     other = Trainer(make_params(epochs=1), make_data(validation=False), cpu)
-    assert not other.resume(trainer.checkpoint())
+    assert not resume(other, save_state(trainer))
     assert "validation" in caplog.text
 
 
@@ -125,18 +125,25 @@ def test_more_epochs_or_patience_go_on_from_a_checkpoint():
     trainer = Trainer(make_params(epochs=2), make_data(), cpu)
     list(fit(trainer))
     other = Trainer(make_params(epochs=3, patience=3), make_data(), cpu)
-    assert other.resume(trainer.checkpoint())
+    assert resume(other, save_state(trainer))
     assert [state.epoch for state in fit(other)] == [3]
 
 
-def row(mrr: float | None, recall: float | None = None) -> dict[str, float | None]:
-    return {"validation_mrr@20": mrr, "validation_recall@20": recall}
+def records(*validation: dict[str, float]) -> list[EpochRecord]:
+    same = {"step": 1, "seconds": 1, "evaluation_seconds": 1, "loss": 1}
+    return [
+        EpochRecord(epoch=number, learning_rate=1, validation=metrics, **same)
+        for number, metrics in enumerate(validation, start=1)
+    ]
 
 
 def test_the_best_epoch_is_the_first_of_the_best():
-    assert best_epoch([row(0.1), row(0.3), row(0.3), row(0.2)], "mrr@20") == 2
-    assert best_epoch([row(0.1, 0.5), row(0.3, 0.4)], "recall@20") == 1
-    assert best_epoch([row(None), row(None)], "mrr@20") == 2
+    scores = [{"mrr@20": mrr} for mrr in (0.1, 0.3, 0.3, 0.2)]
+    assert best_epoch(records(*scores), "mrr@20") == 2
+    other = {"mrr@20": 0.1, "recall@20": 0.5}, {"mrr@20": 0.3, "recall@20": 0.4}
+    assert best_epoch(records(*other), "recall@20") == 1
+    assert best_epoch(records({}, {}), "mrr@20") == 2
+    assert best_epoch(records({"mrr@20": 0.1}, {}), "mrr@20") == 1
     assert best_epoch([], "mrr@20") == 0
 
 
@@ -149,18 +156,20 @@ def test_patience_stops_and_the_best_weights_are_kept(choose_by):
         if state.best_epoch == state.epoch:
             best = {k: v.clone() for k, v in state.model.state_dict().items()}
     assert trainer.epoch == trainer.best_epoch + 2 < 50
-    scores = [epoch[f"validation_{choose_by}"] for epoch in trainer.history]
+    scores = [epoch.validation[choose_by] for epoch in trainer.history]
     assert scores[trainer.best_epoch - 1] == max(scores)
-    kept = trainer.checkpoint().part("best")
+    kept = save_state(trainer).part("best")
     assert all(torch.equal(best[name], kept[name]) for name in best)
 
 
 def test_without_validation_the_last_epoch_is_taken():
     trainer = Trainer(make_params(epochs=2), make_data(validation=False), cpu)
     list(fit(trainer))
-    kept = trainer.checkpoint()
+    kept = save_state(trainer)
     assert trainer.best_epoch == 2
-    assert torch.equal(kept.part("best")["items"], kept.part("model")["items"])
+    assert torch.equal(
+        *(kept.part(part)["item_embeddings"] for part in ("best", "model"))
+    )
     assert trainer.table()["validation_mrr@20"].to_list() == [None, None]
 
 
@@ -187,8 +196,10 @@ def test_item_rate_scales_the_steps_of_items_alone():
         after = trainer.model.state_dict()
         moves.append({name: after[name] - before[name] for name in before})
     once, thrice = moves
-    assert once["items"].any()
-    torch.testing.assert_close(thrice.pop("items"), 3 * once.pop("items"))
+    assert once["item_embeddings"].any()
+    torch.testing.assert_close(
+        thrice.pop("item_embeddings"), 3 * once.pop("item_embeddings")
+    )
     assert all(torch.equal(thrice[name], once[name]) for name in once)
 
 
@@ -201,19 +212,4 @@ def test_a_diverging_loss_stops_with_the_remedy():
 def test_a_single_session_cannot_be_trained_on():
     one = random_sessions(0, sessions=1, num_items=5, longest=4)
     with pytest.raises(UserError, match="2 are needed"):
-        Trainer(make_params(), TrainingData(one, EMPTY, 5), cpu)
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-def test_a_compiled_encoder_is_the_same_model(monkeypatch):
-    """Traced, but not translated, which would take minutes."""
-    compiled = partialmethod(nn.Module.compile, backend="eager")
-    monkeypatch.setattr(nn.Module, "compile", compiled)
-    plain, fast = (
-        Trainer(make_params(epochs=1, compile=choice), make_data(), cpu)
-        for choice in (False, True)
-    )
-    for trainer in (plain, fast):
-        list(fit(trainer))
-    assert_same(fast, plain)
-    assert Trainer(make_params(epochs=1), make_data(), cpu).resume(fast.checkpoint())
+        Trainer(make_params(), TrainingSessions(one, EMPTY, 5), cpu)

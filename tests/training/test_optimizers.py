@@ -1,12 +1,11 @@
 import pytest
 import torch
 
+from tronrec.ops.sparse_grad import SparseGradient
 from tronrec.params import TrainingParams
-from tronrec.rows import RowGradients
 from tronrec.training.optimizers import (
     RowAdagrad,
     RowAdam,
-    SteadyRowAdam,
     choose_optimizers,
 )
 
@@ -19,7 +18,7 @@ def test_matches_dense_adam_when_every_row_is_touched():
         theirs.grad = torch.randn(6, 3).double()
         adam.param_groups[0]["lr"] = 1e-2 / step
         adam.step()
-        ours.step(RowGradients(torch.arange(6), theirs.grad), 1e-2 / step)
+        ours.step(SparseGradient(torch.arange(6), theirs.grad), 1e-2 / step)
         torch.testing.assert_close(table, theirs.data)
 
 
@@ -35,43 +34,8 @@ def test_matches_torchs_sparse_adam_on_some_rows():
             rows[None], vectors, (9, 3), check_invariants=True
         )
         adam.step()
-        ours.step(RowGradients(rows, vectors), 1e-2)
+        ours.step(SparseGradient(rows, vectors), 1e-2)
         torch.testing.assert_close(table, theirs.data)
-
-
-def test_steady_moments_fall_in_every_step():
-    """Against squares of the whole table that are lowered step by step."""
-    table = torch.randn(9, 3).double()
-    expected, square = table.clone(), torch.zeros(9, 3).double()
-    ours = SteadyRowAdam(table)
-    for step in range(1, 30):
-        rows = torch.randperm(9)[:2].sort().values
-        vectors, rate = torch.randn(2, 3).double(), 1e-2 / step
-        square *= 0.999
-        square[rows] += 0.001 * vectors.square()
-        root = (square[rows] / (1 - 0.999**step)).sqrt()
-        expected[rows] -= rate * vectors / (root + 1e-8)
-        ours.step(RowGradients(rows, vectors), rate)
-        torch.testing.assert_close(table, expected)
-
-
-@pytest.mark.parametrize("idle", [40, 200])
-def test_steady_moments_move_a_row_as_dense_adam_does(idle):
-    """A row's moves, far apart, add up to those of Adam on the whole table."""
-    table, theirs = torch.zeros(2, 3).double(), torch.nn.Parameter(torch.zeros(2, 3))
-    theirs.data = table.clone()
-    adam, ours = torch.optim.Adam([theirs], lr=1e-2), SteadyRowAdam(table)
-    lazy = RowAdam(table.clone())
-    for step in range(idle * 20):
-        theirs.grad = torch.zeros(2, 3).double()
-        # Row 0 is touched in each step, and keeps the clock; row 1 now and then.
-        rows = torch.tensor([0, 1] if step % idle == idle // 2 else [0])
-        theirs.grad[rows] = gradient = 1 + torch.rand(len(rows), 3).double()
-        adam.step()
-        ours.step(RowGradients(rows, gradient), 1e-2)
-        lazy.step(RowGradients(rows, gradient), 1e-2)
-    torch.testing.assert_close(table, theirs.data, rtol=0.05, atol=0)
-    assert (lazy.table[1].abs() < 0.7 * table[1].abs()).all()
 
 
 def test_adagrad_matches_torchs_on_some_rows():
@@ -87,7 +51,7 @@ def test_adagrad_matches_torchs_on_some_rows():
         vectors = torch.randn(4, 3, generator=generator).double()
         theirs.grad = torch.zeros(9, 3).double().index_copy_(0, rows, vectors)
         adagrad.step()
-        ours.step(RowGradients(rows, vectors), 0.2)
+        ours.step(SparseGradient(rows, vectors), 0.2)
         torch.testing.assert_close(table, theirs.data)
 
 
@@ -95,50 +59,44 @@ def test_adagrad_moves_a_row_of_small_gradients_little():
     """As GRU4Rec's official code: lr · g / sqrt(1e-6 + sum of g²)."""
     table = torch.zeros(2, 1, dtype=torch.float64)
     gradients = torch.tensor([[1e-6], [0.1]], dtype=torch.float64)
-    RowAdagrad(table).step(RowGradients(torch.arange(2), gradients), 0.2)
+    RowAdagrad(table).step(SparseGradient(torch.arange(2), gradients), 0.2)
     expected = -0.2 * gradients / (1e-6 + gradients.square()).sqrt()
     torch.testing.assert_close(table, expected)
     assert table[0].abs() < 0.01 * table[1].abs()
 
 
 @pytest.mark.parametrize(
-    ("name", "moments", "kind"),
+    ("name", "kind"),
     [
-        ("adam", "lazy", (RowAdam, torch.optim.Adam)),
-        ("adam", "steady", (SteadyRowAdam, torch.optim.Adam)),
-        ("adagrad", "lazy", (RowAdagrad, torch.optim.Adagrad)),
+        ("adam", (RowAdam, torch.optim.Adam)),
+        ("adagrad", (RowAdagrad, torch.optim.Adagrad)),
     ],
 )
-def test_both_optimizers_are_chosen_by_one_name(name, moments, kind):
-    params = TrainingParams(optimizer=name, row_moments=moments)
+def test_both_optimizers_are_chosen_by_one_name(name, kind):
+    params = TrainingParams(optimizer=name)
     encoder = [torch.nn.Parameter(torch.ones(2))]
     chosen = choose_optimizers(params, torch.ones(2, 2), encoder)
     assert tuple(map(type, chosen)) == kind
 
 
-@pytest.mark.parametrize("optimizer", [RowAdam, SteadyRowAdam, RowAdagrad])
+@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
 def test_untouched_rows_do_not_move(optimizer):
     table = torch.randn(5, 3)
     before, ours = table.clone(), optimizer(table)
     for _ in range(3):
-        ours.step(RowGradients(torch.tensor([1, 4]), torch.randn(2, 3)), 0.1)
+        ours.step(SparseGradient(torch.tensor([1, 4]), torch.randn(2, 3)), 0.1)
     assert torch.equal(table[[0, 2, 3]], before[[0, 2, 3]])
     assert not torch.equal(table[[1, 4]], before[[1, 4]])
 
 
-@pytest.mark.parametrize("optimizer", [RowAdam, SteadyRowAdam, RowAdagrad])
+@pytest.mark.parametrize("optimizer", [RowAdam, RowAdagrad])
 def test_a_restored_optimizer_goes_on_as_before(optimizer):
     table = torch.randn(5, 3)
     before = optimizer(table)
-    before.step(RowGradients(torch.tensor([1]), torch.randn(1, 3)), 0.1)
+    before.step(SparseGradient(torch.tensor([1]), torch.randn(1, 3)), 0.1)
     copy = optimizer(table.clone())
     copy.restore({name: tensor.clone() for name, tensor in before.state().items()})
-    gradients = RowGradients(torch.tensor([1, 2]), torch.randn(2, 3))
+    gradients = SparseGradient(torch.tensor([1, 2]), torch.randn(2, 3))
     before.step(gradients, 0.1)
     copy.step(gradients, 0.1)
     assert torch.equal(before.table, copy.table)
-
-
-def test_moments_of_rows_are_adams():
-    with pytest.raises(ValueError, match="adam only"):
-        TrainingParams(optimizer="adagrad", row_moments="steady")

@@ -10,18 +10,11 @@ from tronrec.batches import Batch, SessionBatches
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import LossParams, ModelParams, SamplingParams
-from tronrec.sampling import Negatives, NegativeSampler
+from tronrec.sampling import NegativeSampler
+from tronrec.training.hard_negatives import HardestNegatives, keep_all
 from tronrec.training.step import Step
 
 NUM_ITEMS = 60
-
-
-class Recorder(NegativeSampler):
-    """A sampler that remembers what it chose."""
-
-    def choose(self, *arguments) -> Negatives:
-        self.found = super().choose(*arguments)
-        return self.found
 
 
 MODELS = {
@@ -55,29 +48,33 @@ def test_gradients_match_autograd(granularity, top_k, seed, encoder):
     params = ModelParams(hidden_size=16, dropout=0, window=8, **model_params)
     model, loss_function = Recommender(params, NUM_ITEMS), choose_loss(loss_params)
     model = model.double()
-    negatives = SamplingParams(
+    sampling = SamplingParams(
         uniform=320, uniform_granularity=granularity, in_batch=17, top_k=top_k
     )
-    sampler = Recorder(negatives, torch.float64)
-    step = Step(model, sampler, loss_function)
+    sampler = NegativeSampler(sampling, NUM_ITEMS)
+    hardest = HardestNegatives(top_k, torch.float64) if top_k else None
+    step = Step(model, sampler, hardest, loss_function)
     found = step.backward(batch, torch.Generator().manual_seed(seed))
     ours = {name: p.grad for name, p in model.encoder.named_parameters()}
     model.zero_grad()
 
-    model.items.requires_grad_()
+    model.item_embeddings.requires_grad_()
     hidden = model(batch.clicks[batch.inputs], batch.layout)
-    positive = (hidden * model.items[batch.clicks[batch.targets]]).sum(1)
-    negatives = model.items[all_negatives(sampler.found)]
-    negative = torch.einsum("nd,nkd->nk", hidden, negatives)
-    loss = loss_function(positive, negative, sampler.found.hit)
+    positive = (hidden * model.item_embeddings[batch.clicks[batch.targets]]).sum(1)
+    drawn = sampler.draw(batch, torch.Generator().manual_seed(seed))
+    table = model.item_embeddings.detach()
+    kept = hardest.choose(hidden.detach(), table, drawn) if hardest else keep_all(drawn)
+    vectors = model.item_embeddings[all_negatives(kept)]
+    negative = torch.einsum("nd,nkd->nk", hidden, vectors)
+    loss = loss_function(positive, negative, kept.masked)
     loss.backward()
 
     torch.testing.assert_close(found.loss, loss.detach())
     for name, parameter in model.encoder.named_parameters():
         torch.testing.assert_close(ours[name], parameter.grad)
-    dense = torch.zeros_like(model.items)
-    dense[found.items.items] = found.items.vectors
-    torch.testing.assert_close(dense, model.items.grad)
+    dense = torch.zeros_like(model.item_embeddings)
+    dense[found.of_items.item_ids] = found.of_items.values
+    torch.testing.assert_close(dense, model.item_embeddings.grad)
 
 
 def test_bfloat16_changes_little():
@@ -87,12 +84,12 @@ def test_bfloat16_changes_little():
         torch.manual_seed(0)
         model = Recommender(ModelParams(hidden_size=64, dropout=0, window=8), NUM_ITEMS)
         negatives = SamplingParams(uniform=320, in_batch=0, top_k=None)
-        sampler = NegativeSampler(negatives, torch.float32)
+        sampler = NegativeSampler(negatives, NUM_ITEMS)
         generator = torch.Generator().manual_seed(0)
-        step = Step(model, sampler, choose_loss(LossParams()), precision)
+        step = Step(model, sampler, None, choose_loss(LossParams()), precision)
         gradients = step.backward(batch, generator)
         encoder = [p.grad.flatten() for p in model.encoder.parameters()]
-        found[precision] = torch.cat([gradients.items.vectors.flatten(), *encoder])
+        found[precision] = torch.cat([gradients.of_items.values.flatten(), *encoder])
     exact, rounded = found.values()
     assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)

@@ -14,6 +14,7 @@ from tronrec.losses import sampled_softmax
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, SamplingParams
 from tronrec.sampling import NegativeSampler
+from tronrec.training.hard_negatives import HardestNegatives
 from tronrec.training.step import Gradients, Step
 
 cpu = torch.device("cpu")
@@ -24,7 +25,7 @@ GRANULARITIES = "elementwise", "sessionwise", "batchwise"
 def first_batch(seed: int, count: int, part: int, parts: int) -> Batch:
     packed = random_sessions(seed, sessions=count, num_items=NUM_ITEMS, longest=12)
     batches = SessionBatches(packed, cpu)
-    batches.divide(part, parts)
+    batches.shard(part, parts)
     generator = np.random.default_rng(seed)
     return next(batches.epoch(batch_size=count, window=8, generator=generator))
 
@@ -38,9 +39,9 @@ def test_parts_are_all_sessions_once_each_whole(seed, count, data):
     for name in ("inputs", "targets", "session"):
         found = torch.cat([getattr(part, name) for part in parts])
         assert torch.equal(found, getattr(whole, name))
-    assert [part.part.start for part in parts] == [
+    assert [part.shard.start for part in parts] == [
         0,
-        *(part.part.stop for part in parts[:-1]),
+        *(part.shard.stop for part in parts[:-1]),
     ]
     for part in parts:
         assert len(part) and part.predictions == len(whole) == whole.predictions
@@ -64,24 +65,25 @@ def test_gradients_of_the_parts_add_up(top_k, uniform, in_batch):
     torch.manual_seed(0)
     params = ModelParams(hidden_size=16, feed_forward=24, dropout=0, window=8)
     model = Recommender(params, NUM_ITEMS).double()
-    sampler = NegativeSampler(
-        SamplingParams(
-            uniform=40,
-            uniform_granularity=uniform,
-            in_batch=9,
-            in_batch_granularity=in_batch,
-            exclude_session=uniform != "batchwise",
-            top_k=top_k,
-        ),
-        torch.float64,
+    sampling = SamplingParams(
+        uniform=40,
+        uniform_granularity=uniform,
+        in_batch=9,
+        in_batch_granularity=in_batch,
+        exclude_session=uniform != "batchwise",
+        top_k=top_k,
     )
+    sampler = NegativeSampler(sampling, NUM_ITEMS)
+    hardest = HardestNegatives(top_k, torch.float64) if top_k else None
 
     def gradients(batch: Batch) -> dict[str, torch.Tensor]:
         model.zero_grad()
         generator = torch.Generator().manual_seed(5)
-        found = Step(model, sampler, sampled_softmax).backward(batch, generator)
-        table = torch.zeros_like(model.items)
-        table.index_add_(0, found.items.items, found.items.vectors)
+        found = Step(model, sampler, hardest, sampled_softmax).backward(
+            batch, generator
+        )
+        table = torch.zeros_like(model.item_embeddings)
+        table.index_add_(0, found.of_items.item_ids, found.of_items.values)
         encoder = {k: v.grad for k, v in model.encoder.named_parameters()}
         share = len(batch) / batch.predictions
         return {
@@ -93,4 +95,7 @@ def test_gradients_of_the_parts_add_up(top_k, uniform, in_batch):
     parts = [gradients(first_batch(7, 20, part, 3)) for part in range(3)]
     for name, expected in whole.items():
         torch.testing.assert_close(sum(part[name] for part in parts), expected)
-    assert {field.name for field in dataclasses.fields(Gradients)} == {"loss", "items"}
+    assert {field.name for field in dataclasses.fields(Gradients)} == {
+        "loss",
+        "of_items",
+    }

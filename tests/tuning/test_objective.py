@@ -5,7 +5,7 @@ import torch
 from reference.data import random_sessions
 from reference.tuning import make_params
 from tronrec.params import SystemParams
-from tronrec.training.loop import Trainer, TrainingData, fit
+from tronrec.training.loop import Trainer, TrainingSessions, fit
 from tronrec.tuning.objective import choose_train, newest
 
 cpu = torch.device("cpu")
@@ -20,8 +20,8 @@ SYSTEM = SystemParams.model_validate(
 
 
 @pytest.fixture(scope="module")
-def data() -> TrainingData:
-    return TrainingData(
+def data() -> TrainingSessions:
+    return TrainingSessions(
         random_sessions(0, sessions=40, num_items=25, longest=9),
         random_sessions(1, sessions=9, num_items=25, longest=8),
         num_items=25,
@@ -32,7 +32,7 @@ def data() -> TrainingData:
 def test_a_trial_is_the_training_of_its_system(data, metric):
     trainer = Trainer(SYSTEM, data, cpu)
     list(fit(trainer))
-    values = [row[f"validation_{metric}"] for row in trainer.history]
+    values = [record.validation[metric] for record in trainer.history]
     epochs = list(choose_train(make_params(metric=metric), data, cpu)(SYSTEM))
     assert [epoch.metric for epoch in epochs] == values
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
@@ -42,12 +42,12 @@ def test_a_trial_is_the_training_of_its_system(data, metric):
 
 
 def test_a_trial_may_learn_from_the_newest_sessions_only(data):
-    part = TrainingData(newest(data.fit, 10), data.validation, data.num_items)
+    part = TrainingSessions(newest(data.fit, 10), data.validation, data.num_items)
     trainer = Trainer(SYSTEM, part, cpu)
     list(fit(trainer))
     epochs = list(choose_train(make_params(sessions=10), data, cpu)(SYSTEM))
     assert [epoch.metric for epoch in epochs] == [
-        row["validation_mrr@20"] for row in trainer.history
+        record.validation["mrr@20"] for record in trainer.history
     ]
 
 

@@ -18,9 +18,9 @@ def mean_reciprocal_rank(ranks: Int[np.ndarray, "events"], k: int) -> float:
     return float(np.mean(np.where(ranks <= k, 1 / ranks, 0)))
 
 
-def coverage(shown: Int[np.ndarray, "items"], k: int) -> float:
+def coverage(best_ranks: Int[np.ndarray, "items"], k: int) -> float:
     """Return the share of the catalogue that is among the best k of some event."""
-    return float(np.mean(shown <= k))
+    return float(np.mean(best_ranks <= k))
 
 
 def measure(ranking: Ranking, cutoffs: Iterable[int]) -> dict[str, float]:
@@ -31,6 +31,6 @@ def measure(ranking: Ranking, cutoffs: Iterable[int]) -> dict[str, float]:
         for name, metric in (
             ("recall", recall(ranking.ranks, k)),
             ("mrr", mean_reciprocal_rank(ranking.ranks, k)),
-            ("coverage", coverage(ranking.shown, k)),
+            ("coverage", coverage(ranking.best_rank_by_item, k)),
         )
     }

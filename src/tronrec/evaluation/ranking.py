@@ -17,10 +17,10 @@ from tqdm import tqdm
 from tronrec.batches import Batch, SessionBatches
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.evaluation.catalogue import Candidates, Catalogue
-from tronrec.evaluation.repeats import find_repeats
 from tronrec.models.recommender import Recommender
-from tronrec.precision import coarse_dtype
+from tronrec.retrieval.exact_top_k import ScoredItems
+from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ranking:
 
     ranks: Int[np.ndarray, "events"]
     """Exact rank of each target, 1 the best; `depth + 1` if it is past `depth`."""
-    shown: Int[np.ndarray, "items"]
+    best_rank_by_item: Int[np.ndarray, "items"]
     """Best rank at which each item was recommended to anyone; `depth + 1` if never."""
 
 
@@ -85,8 +85,9 @@ def predictions(
 
 
 @torch.no_grad()
-def rank_targets(
+def rank_targets(  # noqa: PLR0913 - all but three have sane defaults
     model: Recommender,
+    terms: RankingTerms,
     sessions: PackedSessions,
     *,
     depth: int = 20,
@@ -97,15 +98,19 @@ def rank_targets(
 
     Args:
         model: The recommender, on the device to be used.
+        terms: What its scores have beside the trained product.
         sessions: Sessions of at least two clicks, of items the model knows.
         depth: Ranks past this one are not told apart.
         batch_size: Events ranked at once; changes memory and time, not the result.
         progress: Label of a progress bar; none without it.
+
+    Raises:
+        UserError: The model's weights or scores are not finite.
     """
     model.eval()
-    device = model.items.device
-    catalogue = Catalogue(model.candidates(), coarse_dtype(device))
-    shown = torch.full((model.num_items + 1,), depth + 1, device=device)
+    device = model.item_embeddings.device
+    scorer = Scorer(model, terms)
+    best_ranks = torch.full((model.num_items + 1,), depth + 1, device=device)
     total = len(sessions.items) - len(sessions)
     ranks = []
     batches = predictions(
@@ -114,47 +119,40 @@ def rank_targets(
     disable = None if progress else True
     with tqdm(total=total, desc=progress, unit=" events", disable=disable) as bar:
         for batch, counted in batches:
-            items = batch.clicks[batch.inputs]
-            hidden = model(items, batch.layout)[counted]
             targets = batch.clicks[batch.targets][counted]
-            every = torch.arange(len(hidden), device=device)
-            own = catalogue.score(hidden, every, targets)
-            found = catalogue.candidates(hidden, depth)
-            if model.params.repeat_gains:
-                repeats = find_repeats(batch, counted, model.params.repeat_gains)
-                own += repeats.gain(targets)
-                found = repeats.add(found, catalogue, hidden)
-            ranks.append(_ranks(found, targets, own, depth))
-            _show(shown, found, depth)
-            bar.update(len(hidden))
-    return Ranking(torch.cat(ranks).cpu().numpy(), shown[1:].cpu().numpy())
+            scores = scorer.score(batch, counted)
+            of_targets, best = scores.of(targets), scores.best_items(depth)
+            ranks.append(_ranks(best, targets, of_targets, depth))
+            _lower_best_ranks(best_ranks, best, depth)
+            bar.update(len(targets))
+    return Ranking(torch.cat(ranks).cpu().numpy(), best_ranks[1:].cpu().numpy())
 
 
 def _ranks(
-    found: Candidates,
+    best: ScoredItems,
     targets: Int[Tensor, "events"],
-    own: Float[Tensor, "events"],
+    of_targets: Float[Tensor, "events"],
     depth: int,
 ) -> Int[Tensor, "events"]:
     """Count the items that score at least as much as the target, and the target."""
-    if not own.isfinite().all():
+    if not of_targets.isfinite().all():
         raise UserError(
             "The model's scores are not finite; train it again with a lower "
             "training.learning_rate"
         )
-    rival = (found.score >= own[found.event]) & (found.item != targets[found.event])
-    ahead = torch.bincount(found.event[rival], minlength=len(own))
+    as_good = best.score >= of_targets[best.event]
+    rival = as_good & (best.item != targets[best.event])
+    ahead = torch.bincount(best.event[rival], minlength=len(of_targets))
     return ahead.clamp_(max=depth) + 1
 
 
-def _show(shown: Int[Tensor, "rows"], found: Candidates, depth: int) -> None:
+def _lower_best_ranks(
+    best_ranks: Int[Tensor, "rows"], best: ScoredItems, depth: int
+) -> None:
     """Lower each item's best rank to the best at which these events see it."""
-    by_item = found.item.argsort()
-    by_score = by_item[found.score[by_item].argsort(descending=True, stable=True)]
-    order = by_score[found.event[by_score].argsort(stable=True)]
-    event, item = found.event[order], found.item[order]
+    event, item, _ = best.sorted()
     counts = torch.bincount(event)
     first = counts.cumsum(0) - counts
     rank = torch.arange(len(event), device=event.device) - first[event] + 1
     rank.clamp_(max=depth + 1)
-    shown.scatter_reduce_(0, item, rank, "amin")
+    best_ranks.scatter_reduce_(0, item, rank, "amin")

@@ -10,11 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from tronrec.models.attention import BlockAttention
 from tronrec.models.dropout import dropout
-from tronrec.models.layout import BlockMask, Layout
+from tronrec.models.layout import Layout
 from tronrec.params import ModelParams
 
-SHARE = 0.1
+OUTPUT_SHARE = 0.1
 """Of the transformer's output beside the mean of items of length 1, to begin with."""
 
 
@@ -34,24 +35,24 @@ class Block(nn.Module):
         self.narrow = nn.Linear(params.feed_forward, size)
 
     def forward(
-        self, rows: Float[Tensor, "events size"], mask: BlockMask
+        self, rows: Float[Tensor, "events size"], attention: BlockAttention
     ) -> Float[Tensor, "events size"]:
         """Return the rows after this block."""
         rate = self.dropout if self.training else 0.0
-        attended = self.attend(self.attention_norm(rows), mask, rate)
+        attended = self.attend(self.attention_norm(rows), attention, rate)
         rows = rows + dropout(attended, rate)
         wide = relu(self.widen(self.feed_forward_norm(rows)))
         narrow = self.narrow(dropout(wide, rate))
         return rows + dropout(narrow, rate)
 
     def attend(
-        self, rows: Float[Tensor, "events size"], mask: BlockMask, rate: float
+        self, rows: Float[Tensor, "events size"], attention: BlockAttention, rate: float
     ) -> Float[Tensor, "events size"]:
         """Attend to the earlier rows of the same session."""
         stacked = self.query_key_value(rows).unflatten(1, (3, self.heads, -1))
         query, key, value = stacked.unbind(1)
-        shares = dropout(mask.shares(query, key), rate)
-        out: Tensor = self.attention_out(mask.mix(shares, value))
+        weights = dropout(attention.attention_weights(query, key), rate)
+        out: Tensor = self.attention_out(attention.weighted_sum(weights, value))
         return out
 
 
@@ -74,16 +75,18 @@ class ItemReadout(nn.Module):
 
     def forward(
         self,
-        states: Float[Tensor, "events size"],
+        hidden: Float[Tensor, "events size"],
         vectors: Float[Tensor, "events size"],
-        mask: BlockMask,
+        attention: BlockAttention,
     ) -> Float[Tensor, "events size"]:
         """Return the mean of each row, and with `both` the sum."""
         rate = self.dropout if self.training else 0.0
-        query, key, value = self.query(states), self.key(states), dropout(vectors, rate)
-        shares = mask.shares(query[:, None], key[:, None])
-        mean = mask.mix(shares, value[:, None])
-        return mean if self.output is None else mean + SHARE * self.output(states)
+        query, key, value = self.query(hidden), self.key(hidden), dropout(vectors, rate)
+        weights = attention.attention_weights(query[:, None], key[:, None])
+        mean = attention.weighted_sum(weights, value[:, None])
+        return (
+            mean if self.output is None else mean + OUTPUT_SHARE * self.output(hidden)
+        )
 
 
 class Transformer(nn.Module):
@@ -113,11 +116,10 @@ class Transformer(nn.Module):
         """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
-        mask = BlockMask(layout)
+        attention = BlockAttention(layout)
         for block in self.blocks:
-            rows = block(rows, mask)
-        states: Tensor = self.norm(rows)
-        if self.readout is None:
-            return states
-        hidden: Tensor = self.readout(states, vectors, mask)
+            rows = block(rows, attention)
+        hidden: Tensor = self.norm(rows)
+        if self.readout is not None:
+            hidden = self.readout(hidden, vectors, attention)
         return hidden

@@ -13,6 +13,7 @@ from tronrec.params.data import (
 )
 from tronrec.params.dataset import DatasetParams, ParallelParams
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
+from tronrec.params.ranking import RankingParams
 from tronrec.params.strict import Params
 from tronrec.params.system import (
     Granularity,
@@ -45,6 +46,7 @@ __all__ = [
     "ModelParams",
     "ParallelParams",
     "Params",
+    "RankingParams",
     "SamplingParams",
     "Scalar",
     "SimulationParams",

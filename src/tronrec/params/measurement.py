@@ -15,7 +15,7 @@ Baseline = Literal[
     "item_knn",
     "session_knn",
 ]
-"""A recommender that needs no training (`tronrec.evaluation.baselines`)."""
+"""A recommender that needs no training (`tronrec.baselines.rank`)."""
 
 
 class EvaluationParams(Params):

@@ -1,9 +1,10 @@
 """Parameters of a system: what makes a row of Table 2."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tronrec.params.ranking import RankingParams
 from tronrec.params.strict import Params
 
 
@@ -34,14 +35,6 @@ class ModelParams(Params):
     vectors that it weights (CORE), or the sum of the two."""
     item_dropout: float = Field(0, ge=0, lt=1)
     """The same as `dropout`, for the item vectors of that mean."""
-    trend: float = Field(0, ge=0)
-    """In ranking, what an item's score gains where its share of the recent clicks is e
-    times its share of all; 0: nothing. No part of training: it is counted."""
-    trend_memory: float = Field(0.05, gt=0, le=1)
-    """Mean age of a recent click, as a share of all training clicks."""
-    repeat_gains: tuple[Annotated[float, Field(ge=0)], ...] = ()
-    """In ranking, what the scores of the session's own items gain: that of the last
-    click, of the one before it, and so on; the last number holds for all before."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
@@ -81,10 +74,8 @@ class SamplingParams(Params):
 
     uniform: int = Field(16_384, ge=0)
     """Items drawn uniformly from the catalogue."""
-    frequency: int = Field(0, ge=0)
-    """Items drawn from the clicks of all training sessions, so by their frequency."""
     uniform_granularity: Granularity = "batchwise"
-    """For what the negatives of these two kinds are drawn anew."""
+    """For what the uniform negatives are drawn anew."""
     in_batch: int = Field(127, ge=0)
     """Clicks drawn from the other sessions of the batch."""
     in_batch_granularity: Granularity = "sessionwise"
@@ -96,7 +87,7 @@ class SamplingParams(Params):
 
     @model_validator(mode="after")
     def _enough_negatives(self) -> Self:
-        total = self.uniform + self.frequency + self.in_batch
+        total = self.uniform + self.in_batch
         if total == 0:
             raise ValueError("no negatives: raise uniform or in_batch above 0")
         if self.top_k is not None and self.top_k > total:
@@ -142,10 +133,6 @@ class TrainingParams(Params):
     encoder carries its state from step to step (GRU4Rec)."""
     optimizer: Literal["adam", "adagrad"] = "adam"
     """How gradients become updates, of the encoder and of the touched items."""
-    row_moments: Literal["lazy", "steady"] = "lazy"
-    """Adam's moments of an item: `lazy`, they change when a step touches the item;
-    `steady`, in every step, as in Adam on the whole table. Learns faster where most
-    items are seldom touched, and overfits sooner."""
     learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate."""
     item_rate: float = Field(1, gt=0)
@@ -161,28 +148,18 @@ class TrainingParams(Params):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products while training: the encoder's, and the dense ones with items
     that most of a system without top-k is. Weights, updates and ranks stay float32."""
-    compile: bool = False
-    """Whether `torch.compile` translates the encoder first, which takes a minute. Meant
-    for GPUs; on a CPU the encoder became slower."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
 
-    @model_validator(mode="after")
-    def _row_moments_have_an_effect(self) -> Self:
-        if self.row_moments != "lazy" and self.optimizer != "adam":
-            raise ValueError(
-                f"row_moments ({self.row_moments}) is for adam only; set it to lazy"
-            )
-        return self
-
 
 class SystemParams(Params):
-    """One row of Table 2: everything that training a system depends on."""
+    """One row of Table 2: everything that a system's training and ranking depend on."""
 
     model: ModelParams = ModelParams()
     sampling: SamplingParams = SamplingParams()
     loss: LossParams = LossParams()
     training: TrainingParams = TrainingParams()
+    ranking: RankingParams = RankingParams()
 
     @model_validator(mode="after")
     def _batch_has_in_batch_negatives(self) -> Self:

@@ -26,11 +26,12 @@ from tqdm import tqdm
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
+from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.params import ParallelParams, SystemParams
-from tronrec.precision import choose_device
-from tronrec.training.loop import Trainer, TrainingData, train
-from tronrec.training.workers import Together
+from tronrec.training.loop import Trainer, TrainingSessions
+from tronrec.training.state import save_state, train
+from tronrec.training.workers import DataParallel
 
 POLL = 0.05
 """Seconds between two looks for a file."""
@@ -77,7 +78,7 @@ class Job:
 
 def train_in_processes(
     system: SystemParams,
-    data: TrainingData,
+    data: TrainingSessions,
     device: str,
     parallel: ParallelParams,
     last: Checkpoint | None,
@@ -179,14 +180,14 @@ def work(job: Job) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    workers = Together()
+    workers = DataParallel()
     if workers.rank == 0:
         line, date = job.log_format
         logging.basicConfig(format=line, datefmt=date)
         logging.getLogger("tronrec").setLevel(job.log_level)
     else:
         logging.getLogger("tronrec").setLevel(logging.CRITICAL)
-    data = TrainingData(
+    data = TrainingSessions(
         PackedSessions.load(job.fit),
         PackedSessions.load(job.validation),
         job.num_items,
@@ -195,7 +196,7 @@ def work(job: Job) -> None:
     last = Checkpoint.load(job.start) if job.start.exists() else None
     for state in train(trainer, last):
         if first_here:  # of each machine, so each has the checkpoint
-            _hand_over(state.checkpoint(), job.finished)
+            _hand_over(save_state(state), job.finished)
     distributed.destroy_process_group()
 
 

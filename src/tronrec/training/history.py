@@ -1,9 +1,13 @@
-"""The history of a training: what is kept and told of each epoch."""
+"""The history of a training: what is told of each epoch, and which one is the best."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
+
+from tronrec.checkpoint import EpochRecord
+
+VALIDATION = "recall@20", "mrr@20"
+"""What is measured on the validation sessions after an epoch."""
 
 HISTORY = pl.Schema(
     {
@@ -20,29 +24,33 @@ HISTORY = pl.Schema(
 """The history of a training: seconds of training and of validation, per epoch."""
 
 
-def history_table(history: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Return the history of a checkpoint, one row an epoch."""
-    return pl.DataFrame(history, HISTORY)
+def history_table(history: Sequence[EpochRecord]) -> pl.DataFrame:
+    """Return a row for each epoch; what was not measured is null."""
+    rows = [
+        record.model_dump()
+        | {f"validation_{name}": record.validation.get(name) for name in VALIDATION}
+        for record in history
+    ]
+    return pl.DataFrame(
+        [{name: row[name] for name in HISTORY} for row in rows], HISTORY
+    )
 
 
-def best_epoch(history: Sequence[dict[str, Any]], choose_by: str) -> int:
+def best_epoch(history: Sequence[EpochRecord], choose_by: str) -> int:
     """Return the first of the best epochs on validation, or without it the last.
 
     Args:
         history: What is known of each epoch.
         choose_by: The metric that decides, such as `mrr@20`.
     """
-    scores = [row[f"validation_{choose_by}"] for row in history]
-    if not scores or scores[-1] is None:
-        return len(scores)
-    return scores.index(max(scores)) + 1
+    measured = [record for record in history if choose_by in record.validation]
+    if not measured:
+        return len(history)
+    return max(measured, key=lambda record: record.validation[choose_by]).epoch
 
 
-def describe(row: dict[str, Any]) -> str:
+def describe(record: EpochRecord) -> str:
     """Return the log line of an epoch."""
-    numbers = [
-        f"{name} {row[name]:.4f}"
-        for name in row
-        if name == "loss" or (name.endswith("@20") and row[name] is not None)
-    ]
-    return f"epoch {row['epoch']}: {', '.join(numbers)} ({row['seconds']:.0f} s)"
+    numbers = [f"loss {record.loss:.4f}"]
+    numbers += [f"validation_{k} {v:.4f}" for k, v in record.validation.items()]
+    return f"epoch {record.epoch}: {', '.join(numbers)} ({record.seconds:.0f} s)"

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,22 +18,24 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tronrec.batches import Batch
-from tronrec.checkpoint import Checkpoint, with_prefix
+from tronrec.checkpoint import DataFingerprints, EpochRecord
 from tronrec.data.packed import PackedSessions
+from tronrec.device import search_dtype
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
-from tronrec.precision import search_dtype
+from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.sampling import NegativeSampler
-from tronrec.training.history import best_epoch, describe, history_table
+from tronrec.training.hard_negatives import HardestNegatives
+from tronrec.training.history import VALIDATION, best_epoch, describe, history_table
 from tronrec.training.memory import release_freed
 from tronrec.training.optimizers import choose_optimizers
 from tronrec.training.schedule import learning_rate
 from tronrec.training.session_parallel import choose_batches
 from tronrec.training.step import Step
-from tronrec.training.workers import Alone
+from tronrec.training.workers import SingleProcess
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ RELEASE = 200
 
 
 @dataclass(frozen=True)
-class TrainingData:
+class TrainingSessions:
     """What a system learns from, and what its epochs are measured on."""
 
     fit: PackedSessions
@@ -59,9 +60,9 @@ class Trainer:
     def __init__(
         self,
         params: SystemParams,
-        data: TrainingData,
+        data: TrainingSessions,
         device: torch.device,
-        workers: Alone | None = None,
+        workers: SingleProcess | None = None,
     ) -> None:
         """Draw the initial weights.
 
@@ -80,37 +81,38 @@ class Trainer:
                 "lower filtering.min_item_support or splitting.validation_days"
             )
         self.params, self.data, self.device = params, data, device
-        self.workers = workers or Alone()
+        self.workers = workers or SingleProcess()
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
-        self.model.count_trend(data.fit.items)
-        if params.training.compile:
-            self.model.encoder.compile(dynamic=True)
-        self.rows, self.dense = choose_optimizers(
-            params.training, self.model.items, self.model.encoder.parameters()
+        self.terms = RankingTerms.count(params.ranking, data.num_items, data.fit.items)
+        self.item_optimizer, self.encoder_optimizer = choose_optimizers(
+            params.training, self.model.item_embeddings, self.model.encoder.parameters()
         )
-        self.batches = choose_batches(params, data.fit, self.device)
-        self.step = Step(
-            self.model,
-            NegativeSampler(
-                params.sampling, search_dtype(self.device), self.batches.items
-            ),
-            choose_loss(params.loss),
-            torch.bfloat16 if params.training.precision == "bfloat16" else None,
-        )
+        self.batches = choose_batches(params, data.fit, device)
+        self.step = self._make_step()
         if 1 < self.workers.count > len(data.fit) // self._steps:
             raise UserError(
                 f"parallel.processes, of all machines ({self.workers.count}), exceed "
                 f"the {len(data.fit) // self._steps} sessions of a batch; lower them"
             )
-        self.batches.divide(self.workers.rank, self.workers.count)
-        self.checksums = {
-            "items": data.num_items,
-            "fit": data.fit.fingerprint(),
-            "validation": data.validation.fingerprint(),
-        }
-        self.history: list[dict[str, Any]] = []
-        self.best = self.model.state_dict()
+        self.batches.shard(self.workers.rank, self.workers.count)
+        self.fingerprints = DataFingerprints(
+            items=data.num_items,
+            fit=data.fit.fingerprint(),
+            validation=data.validation.fingerprint(),
+        )
+        self.history: list[EpochRecord] = []
+        self.best_weights = self.model.state_dict()
+
+    def _make_step(self) -> Step:
+        params, k = self.params, self.params.sampling.top_k
+        return Step(
+            self.model,
+            NegativeSampler(params.sampling, self.data.num_items),
+            None if k is None else HardestNegatives(k, search_dtype(self.device)),
+            choose_loss(params.loss),
+            torch.bfloat16 if params.training.precision == "bfloat16" else None,
+        )
 
     @property
     def epoch(self) -> int:
@@ -143,20 +145,21 @@ class Trainer:
                 f"training.warmup_steps ({training.warmup_steps})"
             )
         step = (self.epoch + 1) * self._steps
-        row: dict[str, Any] = {
-            "epoch": self.epoch + 1,
-            "step": step,
-            "seconds": trained - started,
-            "loss": loss,
-            "learning_rate": learning_rate(training, step, self._total),
-        }
-        row |= self._validate()
-        row["evaluation_seconds"] = time.perf_counter() - trained
-        self.history.append(row)
+        validation = self.validate()
+        record = EpochRecord(
+            epoch=self.epoch + 1,
+            step=step,
+            seconds=trained - started,
+            evaluation_seconds=time.perf_counter() - trained,
+            loss=loss,
+            learning_rate=learning_rate(training, step, self._total),
+            validation=validation,
+        )
+        self.history.append(record)
         if self.best_epoch == self.epoch:
             weights = self.model.state_dict()
-            self.best = {name: tensor.clone() for name, tensor in weights.items()}
-        logger.info(describe(row))
+            self.best_weights = {name: t.clone() for name, t in weights.items()}
+        logger.info(describe(record))
 
     @property
     def _steps(self) -> int:
@@ -197,95 +200,31 @@ class Trainer:
         self, batch: Batch, generator: torch.Generator, learning_rate: float
     ) -> Tensor:
         """Learn from a batch; return its mean loss, on the device."""
-        self.dense.zero_grad()
+        self.encoder_optimizer.zero_grad()
         gradients = self.step.backward(batch, generator)
         encoder = list(self.model.encoder.parameters())
         gradients = self.workers.combine(gradients, batch, encoder)
-        for group in self.dense.param_groups:
+        for group in self.encoder_optimizer.param_groups:
             group["lr"] = learning_rate
-        self.dense.step()
-        self.rows.step(gradients.items, learning_rate * self.params.training.item_rate)
-        self.model.settle(gradients.items.items)
+        self.encoder_optimizer.step()
+        item_rate = learning_rate * self.params.training.item_rate
+        self.item_optimizer.step(gradients.of_items, item_rate)
+        self.model.renormalize(gradients.of_items.item_ids)
         return gradients.loss
 
-    def _validate(self) -> dict[str, float | None]:
+    def validate(self) -> dict[str, float]:
         """Return Recall@20 and MRR@20 of the validation sessions, if there are any."""
-        names = "recall@20", "mrr@20"
         if not len(self.data.validation):
-            return {f"validation_{name}": None for name in names}
+            return {}
         ranking = self.workers.rank_targets(
-            self.model, self.data.validation, "validation"
+            self.model, self.terms, self.data.validation, "validation"
         )
-        found = measure(ranking, [20])
-        return {f"validation_{name}": found[name] for name in names}
-
-    def checkpoint(self) -> Checkpoint:
-        """Return all that `resume` needs; it shares memory: save it before going on."""
-        optimizer = {
-            f"{index}.{name}": tensor
-            for index, state in self.dense.state_dict()["state"].items()
-            for name, tensor in state.items()
-        }
-        tensors = (
-            with_prefix("model", self.model.state_dict())
-            | with_prefix("best", self.best)
-            | with_prefix("rows", self.rows.state())
-            | with_prefix("dense", optimizer)
-        )
-        facts = {
-            "parameters": self.params.model_dump(mode="json"),
-            "data": self.checksums,
-            "history": list(self.history),
-        }
-        return Checkpoint(tensors, facts)
-
-    def resume(self, checkpoint: Checkpoint) -> bool:
-        """Go on from `checkpoint` if data and parameters are those it was made from."""
-        system = SystemParams.model_validate(checkpoint.facts["parameters"])
-        before = _made_from(system) | checkpoint.facts["data"]
-        now = _made_from(self.params) | self.checksums
-        changed = [key for key in now if before.get(key) != now[key]]
-        done = len(checkpoint.facts["history"])
-        if done > self.params.training.epochs:
-            changed.append("training.epochs")
-        if changed:
-            logger.warning(
-                "The checkpoint of epoch %d is not used, training starts afresh: "
-                "changed since then: %s",
-                done,
-                ", ".join(changed),
-            )
-            return False
-        self._restore(checkpoint)
-        logger.info("Resumed after epoch %d", done)
-        return True
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self.history = list(checkpoint.facts["history"])
-        self.model.load_state_dict(checkpoint.part("model"))
-        self.best = {
-            name: tensor.to(self.device)
-            for name, tensor in checkpoint.part("best").items()
-        }
-        self.rows.restore(checkpoint.part("rows"))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in checkpoint.part("dense").items():
-            index, _, entry = name.partition(".")
-            state.setdefault(int(index), {})[entry] = tensor
-        self.dense.load_state_dict(self.dense.state_dict() | {"state": state})
+        metrics = measure(ranking, [20])
+        return {name: metrics[name] for name in VALIDATION}
 
     def table(self) -> pl.DataFrame:
         """Return the history, one row an epoch."""
         return history_table(self.history)
-
-
-def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
-    """Yield the trainer after each epoch that `last` does not have, or as it is."""
-    resumed = last is not None and trainer.resume(last)
-    trainer.workers.check_epoch(trainer.epoch)
-    if resumed and trainer.finished:
-        yield trainer
-    yield from fit(trainer)
 
 
 def fit(trainer: Trainer) -> Iterator[Trainer]:
@@ -293,20 +232,6 @@ def fit(trainer: Trainer) -> Iterator[Trainer]:
     while not trainer.finished:
         trainer.run_epoch()
         yield trainer
-
-
-def _made_from(system: SystemParams) -> dict[str, Any]:
-    """Return the parameters that decide the weights, by their full names."""
-    made_from = {
-        f"{block}.{name}": value
-        for block, values in system.model_dump(mode="json").items()
-        for name, value in values.items()
-    }
-    for name in ("patience", "compile"):
-        del made_from[f"training.{name}"]
-    if system.training.schedule == "constant":
-        del made_from["training.epochs"]
-    return made_from
 
 
 def _seed(seed: int, epoch: int, purpose: str) -> int:

@@ -1,24 +1,31 @@
-"""One training step: the paper's idea, from a batch to updated weights.
+"""One training step: the paper's idea, from a batch to the gradients of all weights.
+
+Read top-down, `Step.backward` is section 2 of the paper: encode the sessions, draw
+negatives, keep the hardest, score them, and differentiate the loss. The straightforward
+step that computes the same with padding and autograd is `tests/reference/padded.py`.
 
 Autograd is used above and below the logits only: it differentiates the loss with
 respect to the few logits that were kept, and the encoder with respect to its inputs.
-Between the two, the gradient of hidden states and items is written out, so no tensor of
-the size of the catalogue is ever differentiated.
+Between the two, the gradients of hidden states and items are written out
+(`tronrec.training.logits`), so nothing of the catalogue's size is differentiated.
 """
 
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
 from tronrec.batches import Batch
 from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
-from tronrec.precision import Scratch, missing_rows
-from tronrec.products import choose_products
-from tronrec.rows import RowGradients, Terms, sum_by_item
+from tronrec.ops.matmul import rows_to_fill
+from tronrec.ops.scratch import Scratch
+from tronrec.ops.sparse_grad import SparseGradient, UnsummedGradient, sum_by_item
 from tronrec.sampling import NegativeSampler
+from tronrec.training.hard_negatives import HardestNegatives, keep_all
+from tronrec.training.logits import choose_logits
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class Gradients:
     The encoder's gradients are left in its parameters.
     """
 
-    loss: Tensor
-    items: RowGradients
+    loss: Float[Tensor, ""]
+    of_items: SparseGradient
 
 
 @dataclass(frozen=True)
@@ -38,39 +45,45 @@ class Step:
 
     model: Recommender
     sampler: NegativeSampler
+    hardest: HardestNegatives | None
+    """Chooses the negatives that are kept; None: all are."""
     loss: Loss
     precision: torch.dtype | None = None
     """Of the encoder's products and of dense ones with items; None: the weights'."""
     scratch: Scratch = field(default_factory=Scratch)
 
     def backward(self, batch: Batch, generator: Generator) -> Gradients:
-        """Run a batch forwards and backwards; `generator` draws the negatives."""
-        table = self.model.items
-        items, targets = batch.clicks[batch.inputs], batch.clicks[batch.targets]
-        vectors = table.index_select(0, items).requires_grad_()
-        hidden = self._encode(vectors, batch)
-        states = hidden.detach()
-        negatives = self.sampler.choose(states, table, batch, generator)
+        """Return the gradients of a batch; `generator` draws its negatives."""
+        table = self.model.item_embeddings
+        inputs, targets = batch.clicks[batch.inputs], batch.clicks[batch.targets]
+        vectors = table.index_select(0, inputs).requires_grad_()
+        encoded = self._encode(vectors, batch)
+        hidden = encoded.detach()
 
-        products = choose_products(
-            table, targets, negatives, self.scratch, self.precision
+        candidates = self.sampler.draw(batch, generator)
+        negatives = (
+            self.hardest.choose(hidden, table, candidates)
+            if self.hardest
+            else keep_all(candidates)
         )
-        logits = products.logits(states)
-        positive, negative = (part.requires_grad_() for part in logits)
-        loss = self.loss(positive, negative, negatives.hit)
+        logits = choose_logits(table, targets, negatives, self.scratch, self.precision)
+        positive, negative = (part.requires_grad_() for part in logits.forward(hidden))
+        loss = self.loss(positive, negative, negatives.masked)
         of_logits = torch.autograd.grad(loss, (positive, negative))
 
-        of_states, terms = products.gradients(states, *of_logits)
-        torch.autograd.backward(hidden, of_states)
+        of_hidden, of_items = logits.backward(hidden, *of_logits)
+        torch.autograd.backward(encoded, of_hidden)
         assert vectors.grad is not None
-        terms += Terms.single(items, vectors.grad)
-        return Gradients(loss.detach(), sum_by_item(terms))
+        of_items += UnsummedGradient.of_rows(inputs, vectors.grad)
+        return Gradients(loss.detach(), sum_by_item(of_items))
 
-    def _encode(self, vectors: Tensor, batch: Batch) -> Tensor:
-        """Return the hidden state of each event."""
+    def _encode(
+        self, vectors: Float[Tensor, "events size"], batch: Batch
+    ) -> Float[Tensor, "events wider"]:
+        """Return the hidden state of each event, in the step's precision."""
         if self.precision is None:
             return self.model.encode(vectors, batch.layout)
-        rows = missing_rows(len(vectors))
-        filled, layout = pad(vectors, (0, 0, 0, rows)), batch.layout.filled(rows)
+        rows = rows_to_fill(len(vectors))
+        filled, layout = pad(vectors, (0, 0, 0, rows)), batch.layout.padded(rows)
         with torch.autocast(vectors.device.type, self.precision):
             return self.model.encode(filled, layout)[: len(vectors)]

@@ -19,11 +19,12 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import Ranking, rank_targets
 from tronrec.models.recommender import Recommender
-from tronrec.rows import RowGradients, Terms, sum_by_item
+from tronrec.ops.sparse_grad import SparseGradient, UnsummedGradient, sum_by_item
+from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.training.step import Gradients
 
 
-class Alone:
+class SingleProcess:
     """A training in one process, which has nobody to talk to."""
 
     rank = 0
@@ -39,16 +40,20 @@ class Alone:
         return gradients
 
     def rank_targets(
-        self, model: Recommender, sessions: PackedSessions, progress: str
+        self,
+        model: Recommender,
+        terms: RankingTerms,
+        sessions: PackedSessions,
+        progress: str,
     ) -> Ranking:
         """Return the exact ranks of all events of `sessions`."""
-        return rank_targets(model, sessions, progress=progress)
+        return rank_targets(model, terms, sessions, progress=progress)
 
     def check_epoch(self, epoch: int) -> None:
         """Raise a UserError unless all processes have finished the same epoch."""
 
 
-class Together(Alone):
+class DataParallel(SingleProcess):
     """One of several processes; torch's default process group connects them."""
 
     def __init__(self) -> None:
@@ -72,17 +77,17 @@ class Together(Alone):
         loss, *summed = torch.split(vector, [tensor.numel() for tensor in parts])
         for tensor, total in zip(dense, summed, strict=True):
             tensor.copy_(total.view_as(tensor))
-        return Gradients(loss.squeeze(), self._sum_rows(gradients.items, share))
+        return Gradients(loss.squeeze(), self._sum_rows(gradients.of_items, share))
 
-    def _sum_rows(self, rows: RowGradients, share: float) -> RowGradients:
+    def _sum_rows(self, rows: SparseGradient, share: float) -> SparseGradient:
         """Exchange rows, filled up to the longest part with padding, and sum them."""
-        count = torch.tensor([len(rows.items)], device=rows.items.device)
+        count = torch.tensor([len(rows.item_ids)], device=rows.item_ids.device)
         longest = int(torch.stack(self._gather(count)).max())
-        fill = longest - len(rows.items)
-        items = torch.cat(self._gather(pad(rows.items, (0, fill))))
-        vectors = pad(rows.vectors * share, (0, 0, 0, fill))
-        vectors = torch.cat(self._gather(vectors))
-        return sum_by_item(Terms.single(items, vectors))
+        fill = longest - len(rows.item_ids)
+        item_ids = torch.cat(self._gather(pad(rows.item_ids, (0, fill))))
+        values = pad(rows.values * share, (0, 0, 0, fill))
+        values = torch.cat(self._gather(values))
+        return sum_by_item(UnsummedGradient.of_rows(item_ids, values))
 
     def _gather(self, tensor: Tensor) -> list[Tensor]:
         """Return the tensor of each process, all of one shape."""
@@ -91,22 +96,27 @@ class Together(Alone):
         return gathered
 
     def rank_targets(
-        self, model: Recommender, sessions: PackedSessions, progress: str
+        self,
+        model: Recommender,
+        terms: RankingTerms,
+        sessions: PackedSessions,
+        progress: str,
     ) -> Ranking:
         """Rank a part of the sessions, and put it together with those of the others."""
         label = progress if self.rank == 0 else None
         if len(sessions) < self.count:
-            return rank_targets(model, sessions, progress=label)
+            return rank_targets(model, terms, sessions, progress=label)
         cuts = len(sessions) * np.arange(self.count + 1) // self.count
         low, high = cuts[self.rank : self.rank + 2]
         offsets = sessions.offsets[low : high + 1]
-        own = PackedSessions(
+        shard = PackedSessions(
             sessions.items[offsets[0] : offsets[-1]], offsets - offsets[0]
         )
-        found = self._gather_objects(rank_targets(model, own, progress=label))
+        ranking = rank_targets(model, terms, shard, progress=label)
+        rankings: list[Ranking] = self._gather_objects(ranking)
         return Ranking(
-            np.concatenate([part.ranks for part in found]),
-            np.minimum.reduce([part.shown for part in found]),
+            np.concatenate([part.ranks for part in rankings]),
+            np.minimum.reduce([part.best_rank_by_item for part in rankings]),
         )
 
     def check_epoch(self, epoch: int) -> None:
@@ -118,8 +128,8 @@ class Together(Alone):
                 "by process): copy the newest to all of them, or delete all"
             )
 
-    def _gather_objects(self, own: Any) -> list[Any]:
+    def _gather_objects(self, mine: Any) -> list[Any]:
         """Return the object of each process."""
         gathered: list[Any] = [None] * self.count
-        distributed.all_gather_object(gathered, own)
+        distributed.all_gather_object(gathered, mine)
         return gathered

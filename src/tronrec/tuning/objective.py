@@ -7,28 +7,27 @@ import torch
 
 from tronrec.data.packed import PackedSessions
 from tronrec.params import SystemParams, TuningParams
-from tronrec.training.loop import Trainer, TrainingData, fit
+from tronrec.training.loop import Trainer, TrainingSessions, fit
 from tronrec.tuning.search import Epoch, Train
 
 
 def choose_train(
-    params: TuningParams, data: TrainingData, device: torch.device
+    params: TuningParams, data: TrainingSessions, device: torch.device
 ) -> Train:
     """Return the function that trains a system as a trial does."""
     if params.sessions is not None:
         newest_fit = newest(data.fit, params.sessions)
-        data = TrainingData(newest_fit, data.validation, data.num_items)
+        data = TrainingSessions(newest_fit, data.validation, data.num_items)
 
     def train(system: SystemParams) -> Iterator[Epoch]:
         trainer = Trainer(system, data, device)
         for state in fit(trainer):
-            history = state.history
-            column = f"validation_{params.metric}"
+            history, metric = state.history, params.metric
             yield Epoch(
                 number=state.epoch,
-                metric=history[-1][column],
-                best=history[state.best_epoch - 1][column],
-                seconds=sum(row["seconds"] for row in history),
+                metric=history[-1].validation[metric],
+                best=history[state.best_epoch - 1].validation[metric],
+                seconds=sum(record.seconds for record in history),
                 last=state.finished,
             )
 

@@ -11,7 +11,8 @@ from tronrec.pipelines.benchmark import nodes
 
 ITEMS = 25
 SMALL = {
-    "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "trend": 0.5},
+    "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+    "ranking": {"trend": 0.5},
     "sampling": {"uniform": 20, "in_batch": 3, "top_k": 8},
     "training": {"epochs": 2, "batch_size": 8, "warmup_steps": 0},
 }
@@ -65,8 +66,8 @@ def test_finished_systems_are_not_trained_again(trained):
 def test_more_epochs_keep_the_peak_of_memory(trained):
     params = PARAMS.model_copy(update={"epochs": 1})
     [saved, _] = list(train(trained, params))
-    assert len(saved["one"].facts["history"]) == 1  # another schedule: trained afresh
-    assert saved["one"].facts["peak_bytes"] is None or saved["one"].facts["peak_bytes"]
+    assert len(saved["one"].state.history) == 1  # another schedule: trained afresh
+    assert saved["one"].state.peak_bytes is None or saved["one"].state.peak_bytes
 
 
 def test_every_system_and_baseline_ranks_the_same_events(trained):

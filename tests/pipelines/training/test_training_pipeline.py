@@ -2,16 +2,17 @@ import polars as pl
 import torch
 
 from reference.data import random_sessions
-from tronrec.models.trend import trend
 from tronrec.params import (
     LossParams,
     ModelParams,
     ParallelParams,
+    RankingParams,
     SamplingParams,
     TrainingParams,
 )
 from tronrec.pipelines import evaluation, training
 from tronrec.pipelines.training import nodes
+from tronrec.retrieval.trend import count_trend
 
 
 def test_training_cannot_see_the_test_period():
@@ -33,12 +34,13 @@ def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
     fit, held_out = (
         random_sessions(seed, sessions=20, num_items=9, longest=6) for seed in (0, 1)
     )
-    items = pl.DataFrame({"item_id": range(100, 109)})
+    items = pl.DataFrame({"item_id": range(100, 109), "count": [1] * 9})
     *_, (_, checkpoint) = nodes.train_model(
-        ModelParams(hidden_size=8, trend=0.5, trend_memory=0.2),
+        ModelParams(hidden_size=8),
         SamplingParams(uniform=4, in_batch=3, top_k=2),
         LossParams(),
         TrainingParams(epochs=1, batch_size=8),
+        RankingParams(trend=0.5, trend_memory=0.2),
         "cpu",
         ParallelParams(),
         fit,
@@ -46,8 +48,6 @@ def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
         items,
         None,
     )
-    learned = checkpoint.part("best")["trend"]
-    assert torch.equal(learned, trend([fit.items], 9, 0.2))
     model = nodes.select_model("mine", checkpoint, items, fit, held_out)
-    served = model.part("model")["trend"]
-    assert torch.equal(served, trend([fit.items, held_out.items], 9, 0.2))
+    served = model.tensors["trend"]
+    assert torch.equal(served, count_trend([fit.items, held_out.items], 9, 0.2))

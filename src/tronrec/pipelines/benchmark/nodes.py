@@ -1,21 +1,17 @@
 """The nodes of the benchmark; torch is imported when one of them runs."""
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
-from tronrec.params import BenchmarkParams, EvaluationParams, SystemParams
+from tronrec.params import BenchmarkParams, EvaluationParams
 from tronrec.reporting import benchmark, figures
 from tronrec.reporting.paper import identify
 from tronrec.schemas import COUNT, SESSION
-
-logger = logging.getLogger(__name__)
 
 Loaders = dict[str, Callable[[], Checkpoint]]
 
@@ -29,24 +25,13 @@ def train_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     last_checkpoints: Loaders,
 ) -> Iterator[dict[str, Checkpoint]]:
     """Yield a checkpoint of a system after every epoch, each saved as it comes."""
-    from tronrec.precision import choose_device
-    from tronrec.training import loop
-    from tronrec.training.memory import peak_bytes, reset_peak
+    from tronrec import comparison
+    from tronrec.training.loop import TrainingSessions
 
-    data = loop.TrainingData(fit, validation, items.height)
-    target = choose_device(device)
-    for name, system in params.entries().items():
-        logger.info("Training %s", name)
-        last = last_checkpoints[name]() if name in last_checkpoints else None
-        reset_peak(target)
-        trainer, peak = loop.Trainer(system, data, target), None
-        if last and trainer.resume(last):
-            peak = last.facts["peak_bytes"]
-        for state in loop.fit(trainer):
-            peak = max(peak or 0, peak_bytes(target) or 0) or None
-            checkpoint = state.checkpoint()
-            facts = checkpoint.facts | {"peak_bytes": peak, "device": target.type}
-            yield {name: Checkpoint(checkpoint.tensors, facts)}
+    sessions = TrainingSessions(fit, validation, items.height)
+    yield from comparison.train_systems(
+        params.entries(), sessions, device, last_checkpoints
+    )
 
 
 def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -60,38 +45,17 @@ def rank_systems(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     test: PackedSessions,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
     """Return the ranks of all test events by all systems, their epochs and runs."""
-    from tronrec.evaluation.ranking import rank_targets
-    from tronrec.models.recommender import Recommender
-    from tronrec.precision import choose_device
-    from tronrec.training.history import best_epoch, history_table
+    from tronrec import comparison
+    from tronrec.training.loop import TrainingSessions
 
-    target, runs = choose_device(device), {}
-    ranks = {SESSION: np.repeat(np.arange(len(test)), np.diff(test.offsets) - 1)}
-    histories = []
-    for name in params.systems:
-        checkpoint = checkpoints[name]()
-        system = SystemParams.model_validate(checkpoint.facts["parameters"])
-        model = Recommender.best(checkpoint, items.height, fit.items, validation.items)
-        found = rank_targets(
-            model.to(target),
-            test,
-            depth=max(evaluation.cutoffs),
-            batch_size=evaluation.batch_size,
-            progress=name,
-        )
-        ranks[name] = found.ranks
-        epochs = checkpoint.facts["history"]
-        history = history_table(epochs)
-        histories.append(history.insert_column(0, pl.lit(name).alias("system")))
-        runs[name] = {
-            "parameters": checkpoint.facts["parameters"],
-            "epoch": best_epoch(epochs, system.training.choose_by),
-            "epochs": history.height,
-            "seconds": history["seconds"].sum(),
-            "peak_bytes": checkpoint.facts["peak_bytes"],
-            "device": checkpoint.facts["device"],
-        }
-    return pl.DataFrame(ranks), pl.concat(histories), runs
+    sessions = TrainingSessions(fit, validation, items.height)
+    return comparison.rank_systems(
+        {name: checkpoints[name] for name in params.systems},
+        sessions,
+        test,
+        evaluation=evaluation,
+        device=device,
+    )
 
 
 def rank_baselines(
@@ -101,11 +65,11 @@ def rank_baselines(
     test: PackedSessions,
 ) -> pl.DataFrame:
     """Return the ranks of all test events by recommenders that need no training."""
-    from tronrec.evaluation import baselines
+    from tronrec.baselines import rank
 
     counts, depth = items[COUNT].to_numpy(), max(evaluation.cutoffs)
-    found = baselines.rank_baselines(evaluation.baselines, counts, fit, test, depth)
-    return pl.DataFrame({name: ranking.ranks for name, ranking in found.items()})
+    rankings = rank.rank_baselines(evaluation.baselines, counts, fit, test, depth)
+    return pl.DataFrame({name: ranking.ranks for name, ranking in rankings.items()})
 
 
 def compare_systems(

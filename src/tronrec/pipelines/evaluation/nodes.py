@@ -14,27 +14,28 @@ def evaluate_model(
     model: Checkpoint, test: PackedSessions, params: EvaluationParams, device: str
 ) -> dict[str, Any]:
     """Return the metrics of the model over all events of the test sessions."""
+    from tronrec.device import choose_device
     from tronrec.evaluation.metrics import measure
     from tronrec.evaluation.ranking import rank_targets
-    from tronrec.models.recommender import Recommender
-    from tronrec.precision import choose_device
+    from tronrec.model_file import ModelParts
 
-    recommender = Recommender.load(model).to(choose_device(device))
+    parts, target = ModelParts.read(model), choose_device(device)
     ranking = rank_targets(
-        recommender,
+        parts.model.to(target),
+        parts.terms,
         test,
         depth=max(params.cutoffs),
         batch_size=params.batch_size,
         progress="test",
     )
     return {
-        "system": model.facts["system"],
-        "parameters": model.facts["parameters"],
-        "device": recommender.items.device.type,
-        "epoch": model.facts["epoch"],
+        "system": parts.card.system,
+        "parameters": parts.card.parameters.model_dump(mode="json"),
+        "device": target.type,
+        "epoch": parts.card.epoch,
         "sessions": len(test),
         "events": len(ranking.ranks),
-        "items": recommender.num_items,
+        "items": parts.model.num_items,
         "metrics": measure(ranking, params.cutoffs),
     }
 
@@ -46,7 +47,7 @@ def evaluate_baselines(
     params: EvaluationParams,
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the recommenders that need no training."""
-    from tronrec.evaluation.baselines import rank_baselines
+    from tronrec.baselines.rank import rank_baselines
     from tronrec.evaluation.metrics import measure
 
     counts, depth = items[COUNT].to_numpy(), max(params.cutoffs)

@@ -19,6 +19,7 @@ def create_pipeline() -> Pipeline:
                     "params:sampling",
                     "params:loss",
                     "params:training",
+                    "params:ranking",
                     "params:device",
                     "params:parallel",
                     "fit_sessions",

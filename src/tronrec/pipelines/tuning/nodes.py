@@ -42,12 +42,12 @@ def run_trials(
     items: pl.DataFrame,
 ) -> OpenedStudy:
     """Run trials until the budget is used, and return the study."""
-    from tronrec.precision import choose_device
-    from tronrec.training.loop import TrainingData
+    from tronrec.device import choose_device
+    from tronrec.training.loop import TrainingSessions
     from tronrec.tuning.objective import choose_train
     from tronrec.tuning.search import Search
 
-    data = TrainingData(fit, validation, items.height)
+    data = TrainingSessions(fit, validation, items.height)
     Search(study, choose_train(study.params, data, choose_device(device))).run()
     return study
 

@@ -3,14 +3,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tronrec.evaluation import catalogue
-from tronrec.evaluation.catalogue import Catalogue
+from tronrec.retrieval import exact_top_k
+from tronrec.retrieval.exact_top_k import ExactTopK
 
 COARSE = [torch.float32, torch.bfloat16, torch.float16]
 
 
 def assert_holds_the_best(table, hidden, depth, coarse) -> None:
-    found = Catalogue(table, coarse).candidates(hidden, depth)
+    found = ExactTopK(table, coarse).search(hidden, depth)
     scores = hidden.double() @ table[1:].double().T
     for event, row in enumerate(scores):
         kept = found.item[found.event == event]
@@ -46,12 +46,12 @@ def test_nothing_among_the_best_is_missed(seed, items, depth, coarse, spread):
 def test_blocks_of_items_change_nothing(block, monkeypatch):
     torch.manual_seed(0)
     table, hidden = torch.randn(301, 12), torch.randn(9, 12)
-    whole = Catalogue(table, torch.bfloat16).candidates(hidden, 10)
-    monkeypatch.setattr(catalogue, "BLOCK", block)
+    whole = ExactTopK(table, torch.bfloat16).search(hidden, 10)
+    monkeypatch.setattr(exact_top_k, "BLOCK", block)
     assert_holds_the_best(table, hidden, 10, torch.bfloat16)
-    parts = Catalogue(table, torch.bfloat16).candidates(hidden, 10)
+    parts = ExactTopK(table, torch.bfloat16).search(hidden, 10)
 
-    def best(found: catalogue.Candidates) -> list[list[int]]:
+    def best(found: exact_top_k.ScoredItems) -> list[list[int]]:
         return [
             found.item[found.event == e][found.score[found.event == e].topk(10).indices]
             .sort()
@@ -65,5 +65,5 @@ def test_blocks_of_items_change_nothing(block, monkeypatch):
 def test_few_items_are_left_in_doubt():
     torch.manual_seed(0)
     table, hidden = torch.randn(20_001, 64), torch.randn(32, 64)
-    found = Catalogue(table, torch.bfloat16).candidates(hidden, 20)
+    found = ExactTopK(table, torch.bfloat16).search(hidden, 20)
     assert len(found.event) < 32 * 200

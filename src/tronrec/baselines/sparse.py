@@ -29,8 +29,8 @@ def rank_rows(scores: csr_array, depth: int) -> csr_array:
     value = rounded[order]
     last = np.ones(len(value), dtype=bool)  # the last of equal scores of a row
     last[:-1] = (value[1:] != value[:-1]) | (np.diff(row) != 0)
-    place = np.flatnonzero(last)
-    worst = place[np.searchsorted(place, np.arange(len(value)))] - scores.indptr[row]
+    ends = np.flatnonzero(last)
+    worst = ends[np.searchsorted(ends, np.arange(len(value)))] - scores.indptr[row]
     ranks = np.empty(len(value), dtype=np.int64)
     ranks[order] = np.minimum(worst, depth) + 1
     return csr_array((ranks, scores.indices, scores.indptr), scores.shape)
@@ -47,15 +47,15 @@ def collect_ranks(
         targets: The item of each event.
         depth: Ranks past this one are not told apart.
     """
-    own = np.full(len(targets), depth + 1)
-    shown, done = np.zeros(0, np.int64), 0
+    of_targets = np.full(len(targets), depth + 1)
+    best_ranks, done = np.zeros(0, np.int64), 0
     for ranks in parts:
-        if not len(shown):
-            shown = np.full(ranks.shape[1], depth + 1)
-        np.minimum.at(shown, ranks.indices, ranks.data)
+        if not len(best_ranks):
+            best_ranks = np.full(ranks.shape[1], depth + 1)
+        np.minimum.at(best_ranks, ranks.indices, ranks.data)
         events, _ = ranks.shape
         row = np.repeat(np.arange(events), np.diff(ranks.indptr))
         is_target = ranks.indices == targets[done : done + events][row]
-        own[done + row[is_target]] = ranks.data[is_target]
+        of_targets[done + row[is_target]] = ranks.data[is_target]
         done += events
-    return Ranking(own, shown[1:])
+    return Ranking(of_targets, best_ranks[1:])

@@ -1,7 +1,7 @@
 """Recommenders that count what was clicked together: strong, and learned in seconds.
 
 Each gives every event a sparse row of scores or ranks, a column for each item number
-(see `tronrec.evaluation.sparse`).
+(see `tronrec.baselines.sparse`).
 """
 
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Int
 from scipy.sparse import csr_array
 
+from tronrec.baselines.sparse import rank_rows
 from tronrec.data.packed import PackedSessions
-from tronrec.evaluation.sparse import rank_rows
 
 REACH = 10
 """Clicks before an event that are looked at, and steps between two clicks of a rule."""
@@ -83,12 +83,14 @@ def _pairs(
 ) -> csr_array:
     """Sum `weight(steps)` of all pairs of an item and a later one, `steps` after it."""
     sessions = _newest(sessions)
-    owner = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
+    session_of_click = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
     items, shape = np.asarray(sessions.items), (num_items + 1, num_items + 1)
     total = csr_array(shape)
     for steps in range(1, REACH + 1):
         first, second = items[:-steps], items[steps:]
-        pair = (owner[:-steps] == owner[steps:]) & (first != second)
+        pair = (session_of_click[:-steps] == session_of_click[steps:]) & (
+            first != second
+        )
         weights = np.full(pair.sum(), weight(steps))
         total = total + csr_array((weights, (first[pair], second[pair])), shape)
     return total
@@ -128,8 +130,8 @@ def rank_by_neighbours(
     of the best `NEIGHBOURS` sessions that clicked on it.
     """
     learned = _newest(learned)
-    owner = np.repeat(np.arange(len(learned)), np.diff(learned.offsets))
-    pairs = np.unique(np.stack([learned.items, owner], 1), axis=0)
+    session_of_click = np.repeat(np.arange(len(learned)), np.diff(learned.offsets))
+    pairs = np.unique(np.stack([learned.items, session_of_click], 1), axis=0)
     clicked = csr_array(
         (np.ones(len(pairs)), (pairs[:, 1], pairs[:, 0])),
         (len(learned), num_items + 1),

@@ -18,7 +18,7 @@ SLAB = 2**22
 """Clicks counted at once."""
 
 
-def trend(
+def count_trend(
     clicks: Sequence[Int[np.ndarray, "clicks"]], num_items: int, memory: float
 ) -> Float[Tensor, "rows"]:
     """Return log(recent share of clicks / overall share) of each item.

@@ -3,9 +3,9 @@ import pytest
 
 from reference import neighbours as reference
 from reference.data import random_sessions
+from tronrec.baselines import neighbours
+from tronrec.baselines.rank import rank_baselines
 from tronrec.data.packed import PackedSessions
-from tronrec.evaluation import neighbours
-from tronrec.evaluation.baselines import rank_baselines
 
 NUM_ITEMS, DEPTH = 30, 8
 
@@ -60,7 +60,7 @@ def test_shown_is_the_best_rank_of_an_item_in_any_list(data):
                 rank = sum(other >= score for other in row.values())
                 best[item] = min(best[item], rank)
     found = rank_baselines(["sequential_rules"], counts, learned, test, DEPTH)
-    assert found["sequential_rules"].shown.tolist() == list(best.values())
+    assert found["sequential_rules"].best_rank_by_item.tolist() == list(best.values())
 
 
 def test_only_the_newest_clicks_are_counted(data, monkeypatch):

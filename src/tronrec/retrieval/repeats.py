@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tronrec.batches import Batch
-from tronrec.evaluation.catalogue import Candidates, Catalogue
+from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
 from tronrec.schemas import PADDING
 
 
@@ -32,26 +32,36 @@ class Repeats:
         """Return what one item of each event gains."""
         return (self.items == items[:, None]).to(self.gains.dtype) @ self.gains
 
-    def add(
+    def gains_of(self, items: Int[Tensor, "items"]) -> Float[Tensor, "events items"]:
+        """Return what each of some items, which are distinct, gains for each event."""
+        same = self.items[:, :, None] == items
+        return (same * self.gains[:, None]).sum(1)
+
+    def add_gains(
         self,
-        found: Candidates,
-        catalogue: Catalogue,
+        best: ScoredItems,
+        index: ExactTopK,
         hidden: Float[Tensor, "events size"],
-    ) -> Candidates:
-        """Return the candidates with the gains in their scores.
+    ) -> ScoredItems:
+        """Return the best items once the gains are part of their scores.
 
         An item that gains nothing is among the best only if it is without gains, too.
-        All others are candidates now.
+        All items of the session are added, with their gains.
+
+        Args:
+            best: Every item among the best of an event without the gains, and others.
+            index: What scores the items of the session.
+            hidden: Hidden state of each event.
         """
         event, column = (self.items != PADDING).nonzero(as_tuple=True)
         item = self.items[event, column]
-        score = catalogue.score(hidden, event, item) + self.gains[column]
-        known = (event << 32) + item
-        other = torch.isin((found.event << 32) + found.item, known, invert=True)
-        return Candidates(
-            torch.cat([found.event[other], event]),
-            torch.cat([found.item[other], item]),
-            torch.cat([found.score[other], score]),
+        score = index.score(hidden, event, item) + self.gains[column]
+        clicked = (event << 32) + item
+        others = torch.isin((best.event << 32) + best.item, clicked, invert=True)
+        return ScoredItems(
+            torch.cat([best.event[others], event]),
+            torch.cat([best.item[others], item]),
+            torch.cat([best.score[others], score]),
         )
 
 
@@ -70,8 +80,8 @@ def find_repeats(
     last = batch.inputs[counted, None]
     items = batch.clicks[(last - lag).clamp(min=0)]
     items = items.masked_fill(lag > batch.layout.position[counted, None], PADDING)
-    ordered, place = items.sort(dim=1, stable=True)
+    ordered, order = items.sort(dim=1, stable=True)
     again = pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
-    again = torch.zeros_like(again).scatter(1, place, again)
+    again = torch.zeros_like(again).scatter(1, order, again)
     by_lag = torch.tensor(gains, device=counted.device)[lag.clamp(max=len(gains) - 1)]
     return Repeats(items.masked_fill(again, PADDING), by_lag)

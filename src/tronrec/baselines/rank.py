@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Int
 
+from tronrec.baselines import neighbours
+from tronrec.baselines.sparse import collect_ranks
 from tronrec.data.packed import PackedSessions
-from tronrec.evaluation import neighbours
 from tronrec.evaluation.ranking import Ranking
-from tronrec.evaluation.sparse import collect_ranks
 from tronrec.params import Baseline
 
 
@@ -29,11 +29,11 @@ def most_popular(
         sessions: What to predict.
         depth: Ranks past this one are not told apart.
     """
-    own = counts[targets(sessions) - 1]
-    ranks = np.searchsorted(-counts, -own, side="right")
-    shown = np.arange(1, len(counts) + 1)
+    of_targets = counts[targets(sessions) - 1]
+    ranks = np.searchsorted(-counts, -of_targets, side="right")
+    best_ranks = np.arange(1, len(counts) + 1)
     past = depth + 1
-    return Ranking(np.minimum(ranks, past), np.minimum(shown, past))
+    return Ranking(np.minimum(ranks, past), np.minimum(best_ranks, past))
 
 
 def last_item(num_items: int, sessions: PackedSessions, depth: int) -> Ranking:
@@ -41,9 +41,9 @@ def last_item(num_items: int, sessions: PackedSessions, depth: int) -> Ranking:
     is_input = np.ones(len(sessions.items), dtype=bool)
     is_input[sessions.offsets[1:] - 1] = False
     inputs = np.asarray(sessions.items)[is_input]
-    shown = np.full(num_items, depth + 1)
-    shown[inputs - 1] = 1
-    return Ranking(np.where(inputs == targets(sessions), 1, depth + 1), shown)
+    best_ranks = np.full(num_items, depth + 1)
+    best_ranks[inputs - 1] = 1
+    return Ranking(np.where(inputs == targets(sessions), 1, depth + 1), best_ranks)
 
 
 def rank_baselines(

@@ -1,0 +1,1 @@
+"""Recommenders that need no training, ranked by the rules of the trained ones."""

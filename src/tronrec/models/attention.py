@@ -1,0 +1,79 @@
+"""Causal attention inside sessions, over blocks of packed rows."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+from tronrec.models.layout import Layout
+
+
+class BlockAttention:
+    """Causal attention inside sessions over blocks of packed rows.
+
+    A block has as many rows as the longest session of the batch, which lies therefore
+    in at most two consecutive blocks. The queries of a block need the keys of that
+    block and of the one before it, and nothing else: [blocks, block, 2 * block] scores,
+    linear in the number of rows, whatever the lengths of the sessions.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        """Build the mask once; all layers share it."""
+        self.events = len(layout.session)
+        self.block = block = layout.longest
+        self.blocks = -(-self.events // block)
+        self._missing = self.blocks * block - self.events
+        session = pad(layout.session, (0, self._missing), value=-1)
+        queries = session.view(self.blocks, block)
+        before = torch.cat([torch.full_like(queries[:1], -2), queries[:-1]])
+        keys = torch.cat([before, queries], dim=1)
+        same = queries[:, :, None] == keys[:, None, :]
+        row = torch.arange(block, device=session.device)
+        causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
+        self.forbidden: Bool[Tensor, "blocks 1 block keys"] = ~(same & causal)[:, None]
+
+    def attention_weights(
+        self,
+        query: Float[Tensor, "events heads size"],
+        key: Float[Tensor, "events heads size"],
+    ) -> Float[Tensor, "blocks heads block keys"]:
+        """Return how much each row attends to each row of its two blocks.
+
+        Weights of a row sum to 1; rows of other sessions and later ones have 0.
+        """
+        scores = self.queries(query * query.shape[-1] ** -0.5) @ self.keys(key).mT
+        scores = scores.masked_fill(self.forbidden, -torch.inf)
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        return scores.softmax(-1, dtype=precise)
+
+    def weighted_sum(
+        self,
+        weights: Float[Tensor, "blocks heads block keys"],
+        value: Float[Tensor, "events heads size"],
+    ) -> Float[Tensor, "events heads*size"]:
+        """Return, for each row, the values it attends to, summed by their weights."""
+        return self.packed(weights @ self.keys(value))
+
+    def queries(
+        self, rows: Float[Tensor, "events heads size"]
+    ) -> Float[Tensor, "blocks heads block size"]:
+        """Cut packed rows into blocks."""
+        _, heads, size = rows.shape
+        rows = pad(rows, (0, 0, 0, 0, 0, self._missing))
+        return rows.view(self.blocks, self.block, heads, size).transpose(1, 2)
+
+    def keys(
+        self, rows: Float[Tensor, "events heads size"]
+    ) -> Float[Tensor, "blocks heads keys size"]:
+        """Cut packed rows into blocks, each after the block before it."""
+        _, heads, size = rows.shape
+        rows = pad(rows, (0, 0, 0, 0, self.block, self._missing))
+        blocks = rows.view(self.blocks + 1, self.block, heads, size)
+        return torch.cat([blocks[:-1], blocks[1:]], dim=1).transpose(1, 2)
+
+    def packed(
+        self, blocks: Float[Tensor, "blocks heads block size"]
+    ) -> Float[Tensor, "events heads*size"]:
+        """Undo `queries`: packed rows with their heads side by side."""
+        rows = blocks.transpose(1, 2).reshape(self.blocks * self.block, -1)
+        return rows[: self.events]

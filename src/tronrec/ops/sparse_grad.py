@@ -1,0 +1,89 @@
+"""The gradient of a table of which a step touches a few thousand rows."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from tronrec.schemas import PADDING
+
+
+@dataclass(frozen=True)
+class SparseGradient:
+    """The gradient of the item table: its touched rows, each once, ascending.
+
+    Rows of the padding item may follow, any number of them; their gradient is 0.
+    """
+
+    item_ids: Int[Tensor, "rows"]
+    """Which rows of the table."""
+    values: Float[Tensor, "rows size"]
+    """The gradient of each."""
+
+
+@dataclass(frozen=True)
+class UnsummedGradient:
+    """A gradient in terms: row `item_ids[i]` has `weights[i] * vectors[sources[i]]`.
+
+    A row has the sum of its terms, of which there may be any number.
+    """
+
+    item_ids: Int[Tensor, "terms"]
+    sources: Int[Tensor, "terms"]
+    weights: Float[Tensor, "terms"]
+    vectors: Float[Tensor, "sources size"]
+
+    @classmethod
+    def of_rows(
+        cls, item_ids: Int[Tensor, "terms"], vectors: Float[Tensor, "terms size"]
+    ) -> Self:
+        """Return terms of weight 1, each with a vector of its own."""
+        source = torch.arange(len(item_ids), device=item_ids.device)
+        return cls(item_ids, source, torch.ones_like(vectors[:, 0]), vectors)
+
+    def __add__(self, other: Self) -> Self:
+        """Return the terms of both."""
+        return type(self)(
+            torch.cat([self.item_ids, other.item_ids]),
+            torch.cat([self.sources, other.sources + len(self.vectors)]),
+            torch.cat([self.weights, other.weights]),
+            torch.cat([self.vectors, other.vectors]),
+        )
+
+
+def sum_by_item(gradient: UnsummedGradient) -> SparseGradient:
+    """Sum the terms of each item.
+
+    Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
+    """
+    item_ids, order = gradient.item_ids.sort(stable=True)
+    touched, begins = _find_runs(item_ids)
+    summed = embedding_bag(
+        gradient.sources[order],
+        gradient.vectors,
+        begins,
+        mode="sum",
+        per_sample_weights=gradient.weights[order],
+    )
+    return SparseGradient(touched, summed)
+
+
+def _find_runs(
+    item_ids: Int[Tensor, "terms"],
+) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"]]:
+    """Return each of the ascending items once, and where its run begins.
+
+    A CPU counts the runs. A GPU makes as many as there are terms, so that the host need
+    not wait for their number: those too many are empty, of the padding item.
+    """
+    if not item_ids.is_cuda:
+        touched, counts = torch.unique_consecutive(item_ids, return_counts=True)
+        return touched, counts.cumsum(0) - counts
+    run = (item_ids.diff(prepend=item_ids[:1]) > 0).cumsum(0)
+    term = torch.arange(len(item_ids), device=item_ids.device)
+    begins = torch.full_like(item_ids, len(item_ids))
+    begins.scatter_reduce_(0, run, term, "amin")
+    return torch.full_like(item_ids, PADDING).scatter_(0, run, item_ids), begins

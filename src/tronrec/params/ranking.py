@@ -1,0 +1,23 @@
+"""Parameters of ranking: what an item's score has beside what was trained."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tronrec.params.strict import Params
+
+
+class RankingParams(Params):
+    """Terms of the score that are counted or chosen on validation, not trained.
+
+    A change of them ranks anew and never trains anew.
+    """
+
+    trend: float = Field(0, ge=0)
+    """What an item's score gains where its share of the recent clicks is e times its
+    share of all clicks; 0: nothing."""
+    trend_memory: float = Field(0.05, gt=0, le=1)
+    """Mean age of a recent click, as a share of all training clicks."""
+    repeat_gains: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """What the scores of the session's own items gain: that of the last click, of the
+    one before it, and so on; the last number holds for all clicks before."""

@@ -1,0 +1,1 @@
+"""From hidden states to the best items of the whole catalogue."""

@@ -1,0 +1,75 @@
+"""The one scorer: what evaluation ranks by is what a trained model recommends.
+
+An item's score after a session is the product of hidden state and item vector, and the
+ranking terms: trend, and gains of the session's own items. `Scorer` puts them together
+for the whole catalogue, exactly; nothing else in this project computes a score that
+decides a rank.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from tronrec.batches import Batch
+from tronrec.device import coarse_dtype
+from tronrec.models.recommender import Recommender
+from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
+from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.repeats import Repeats, find_repeats
+
+
+@dataclass(frozen=True)
+class SessionScores:
+    """The float32 score of every item after the clicks up to some events."""
+
+    index: ExactTopK
+    hidden: Float[Tensor, "events size"]
+    repeats: Repeats | None
+
+    def of(self, items: Int[Tensor, "events"]) -> Float[Tensor, "events"]:
+        """Return the score of one item of each event."""
+        every = torch.arange(len(items), device=items.device)
+        scores = self.index.score(self.hidden, every, items)
+        return scores if self.repeats is None else scores + self.repeats.gain(items)
+
+    def of_all(self, items: Int[Tensor, "items"]) -> Float[Tensor, "events items"]:
+        """Return the score of each of some distinct items, for each event."""
+        events, count = len(self.hidden), len(items)
+        event = torch.arange(events, device=items.device).repeat_interleave(count)
+        scores = self.index.score(self.hidden, event, items.repeat(events))
+        scores = scores.view(events, count)
+        return scores if self.repeats is None else scores + self.repeats.gains_of(items)
+
+    def best_items(self, k: int) -> ScoredItems:
+        """Return every item among the best `k` of each event, and some others.
+
+        An item that is left out scores less than `k` others. Pairs are in no order.
+        """
+        best = self.index.search(self.hidden, k)
+        if self.repeats is None:
+            return best
+        return self.repeats.add_gains(best, self.index, self.hidden)
+
+
+class Scorer:
+    """A trained model and its ranking terms, ready to score the whole catalogue."""
+
+    def __init__(self, model: Recommender, terms: RankingTerms) -> None:
+        """Prepare the item table for the search; later changes of it are not seen.
+
+        Raises:
+            UserError: The table holds a vector that is not finite.
+        """
+        self.model, self.terms = model, terms
+        table = terms.widen_items(model.item_embeddings)
+        self.index = ExactTopK(table, coarse_dtype(table.device))
+
+    def score(self, batch: Batch, counted: Bool[Tensor, "events"]) -> SessionScores:
+        """Return the scores after those events of a batch that count."""
+        items = batch.clicks[batch.inputs]
+        hidden = self.terms.widen_hidden(self.model(items, batch.layout)[counted])
+        gains = self.terms.params.repeat_gains
+        repeats = find_repeats(batch, counted, gains) if gains else None
+        return SessionScores(self.index, hidden, repeats)

@@ -1,0 +1,122 @@
+"""Which of the drawn candidates an event is trained against (paper, section 2.1).
+
+TRON keeps the k highest-scored of all its candidates; the other systems keep all. The
+scores that decide are without gradient and may be coarse: the kept ones are scored
+again, exactly and with gradient, by `tronrec.training.logits`.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from tronrec.ops.mask_targets import mask_targets
+from tronrec.ops.matmul import coarse_products
+from tronrec.ops.pair_products import candidate_products
+from tronrec.ops.scratch import Scratch
+from tronrec.ops.topk import lowest, topk
+from tronrec.sampling import Candidates
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """The negatives that are kept: those that all events share come first."""
+
+    shared: Int[Tensor, "shared"]
+    """Items that every event has, where one draw serves the batch."""
+    per_event: Int[Tensor, "events per_event"]
+    """Items of each event."""
+    masked: Bool[Tensor, "events negatives"]
+    """What is no negative after all, such as the event's target; to be ignored."""
+
+
+def keep_all(candidates: Candidates) -> Negatives:
+    """Return all candidates; a row that all events share stays a single row."""
+    uniform, per_event = candidates.uniform, candidates.in_batch_items
+    masked = torch.cat([candidates.mask_uniform(), candidates.mask_in_batch()], 1)
+    if candidates.is_shared:
+        return Negatives(uniform.view(-1), per_event, masked)
+    none = uniform.new_empty(0)
+    return Negatives(none, torch.cat([uniform, per_event], 1), masked)
+
+
+@dataclass(frozen=True)
+class HardestNegatives:
+    """Keeps the k highest-scored candidates of each event."""
+
+    k: int
+    """Negatives of an event."""
+    search_dtype: torch.dtype
+    """What factors are rounded to where candidates of a whole batch are compared. It
+    decides which negatives are kept, never their logits."""
+    products: Scratch = field(default_factory=Scratch)
+    vectors: Scratch = field(default_factory=Scratch)
+
+    @torch.no_grad()
+    def choose(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "items size"],
+        candidates: Candidates,
+    ) -> Negatives:
+        """Return the hardest negatives; where too few are drawn, some are masked.
+
+        Args:
+            hidden: Hidden state of each event.
+            table: Item vectors.
+            candidates: What was drawn.
+        """
+        search = self._search_shared if candidates.is_shared else _score_each
+        scores, items = search(hidden, table, candidates)
+        more_scores, more_items = _score_in_batch(hidden, table, candidates)
+        best, column = topk(torch.cat([scores, more_scores], 1), self.k)
+        kept = torch.cat([items, more_items], 1).gather(1, column)
+        return Negatives(kept.new_empty(0), kept, best == -torch.inf)
+
+    def _search_shared(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "items size"],
+        candidates: Candidates,
+    ) -> tuple[Tensor, Tensor]:
+        """Return scores and items of each event's best among the shared candidates.
+
+        One product of all events with all candidates, in low precision.
+        """
+        batch, items = candidates.batch, candidates.uniform.view(-1)
+        vectors = self.vectors.take(table, len(items), table.shape[1])
+        torch.index_select(table, 0, items, out=vectors)
+        scores, unit = coarse_products(
+            hidden, vectors, self.search_dtype, self.products
+        )
+        if candidates.params.exclude_session:
+            scores.masked_fill_(candidates.mask_uniform(), lowest(scores))
+        else:
+            mask_targets(scores, items, batch.clicks[batch.targets])
+        best, column = topk(scores, min(self.k, len(items)))
+        best = torch.where(best == lowest(best), -torch.inf, best * unit)
+        return best, items[column]
+
+
+def _score_each(
+    hidden: Float[Tensor, "events size"],
+    table: Float[Tensor, "items size"],
+    candidates: Candidates,
+) -> tuple[Tensor, Tensor]:
+    """Return scores and items of the uniform candidates that each event has alone."""
+    scores = candidate_products(hidden, table, candidates.uniform)
+    scores.masked_fill_(candidates.mask_uniform(), -torch.inf)
+    return scores, candidates.uniform
+
+
+def _score_in_batch(
+    hidden: Float[Tensor, "events size"],
+    table: Float[Tensor, "items size"],
+    candidates: Candidates,
+) -> tuple[Tensor, Tensor]:
+    """Return scores and items of the in-batch candidates of each event."""
+    vectors = table.index_select(0, candidates.batch.clicks)
+    scores = (hidden @ vectors.T).gather(1, candidates.in_batch)
+    scores.masked_fill_(candidates.mask_in_batch(), -torch.inf)
+    return scores, candidates.in_batch_items

@@ -1,0 +1,169 @@
+"""The state of a training: saved after every epoch, resumed by the next run.
+
+A checkpoint has the weights after the last epoch, those of the best one, and the
+moments of both optimisers. What decides the weights, data and parameters, is kept with
+them: a training goes on from a checkpoint only where all of it is the same. Ranking
+terms decide no weight, so that a change of them is measured anew on the weights there
+are, and nothing is trained again.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from torch import Tensor
+
+from tronrec.checkpoint import Checkpoint, EpochRecord, TrainingState, with_prefix
+from tronrec.models.recommender import Recommender
+from tronrec.params import SystemParams
+from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.training.history import best_epoch
+from tronrec.training.loop import Trainer, fit
+
+logger = logging.getLogger(__name__)
+
+
+def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
+    """Return all that `resume` needs.
+
+    It shares the trainer's memory: write it to disk before the next step.
+
+    Args:
+        trainer: The training, after an epoch.
+        peak_bytes: Largest memory so far, where it is measured.
+    """
+    optimizer = {
+        f"{index}.{name}": tensor
+        for index, moments in trainer.encoder_optimizer.state_dict()["state"].items()
+        for name, tensor in moments.items()
+    }
+    tensors = (
+        with_prefix("model", trainer.model.state_dict())
+        | with_prefix("best", trainer.best_weights)
+        | with_prefix("item_optimizer", trainer.item_optimizer.state())
+        | with_prefix("encoder_optimizer", optimizer)
+    )
+    state = TrainingState(
+        parameters=trainer.params,
+        data=trainer.fingerprints,
+        history=tuple(trainer.history),
+        peak_bytes=peak_bytes,
+        device=trainer.device.type,
+    )
+    return Checkpoint(tensors, state)
+
+
+def resume(trainer: Trainer, checkpoint: Checkpoint) -> bool:
+    """Go on from `checkpoint` if data and parameters are those it was made from.
+
+    Returns whether it was used; a warning says what has changed if it was not.
+    """
+    state = checkpoint.state
+    done = len(state.history)
+    if changed := _find_changes(trainer, state):
+        logger.warning(
+            "The checkpoint of epoch %d is not used, training starts afresh: changed "
+            "since then: %s",
+            done,
+            ", ".join(changed),
+        )
+        return False
+    _restore(trainer, checkpoint)
+    logger.info("Resumed after epoch %d", done)
+    if state.parameters.ranking != trainer.params.ranking and done:
+        _rank_anew(trainer)
+    return True
+
+
+def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
+    """Yield the trainer after each epoch that `last` does not have, or as it is."""
+    resumed = last is not None and resume(trainer, last)
+    trainer.workers.check_epoch(trainer.epoch)
+    if resumed and trainer.finished:
+        yield trainer
+    yield from fit(trainer)
+
+
+def load_best(
+    checkpoint: Checkpoint, num_items: int, *clicks: Int[np.ndarray, "clicks"]
+) -> tuple[Recommender, RankingTerms]:
+    """Return the model of the best epoch, and its ranking terms.
+
+    The trend is counted anew, up to the newest of `clicks`: those that were held out to
+    choose the epoch are known by now.
+    """
+    system = checkpoint.state.parameters
+    model = Recommender(system.model, num_items)
+    model.load_state_dict(checkpoint.part("best"))
+    return model, RankingTerms.count(system.ranking, num_items, *clicks)
+
+
+def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:
+    """Return the names of what decides the weights and is not as it was, each once."""
+    before = _made_from(state.parameters) | state.data.model_dump()
+    now = _made_from(trainer.params) | trainer.fingerprints.model_dump()
+    changed = [name for name in now if before.get(name) != now[name]]
+    if len(state.history) > trainer.params.training.epochs:
+        changed.append("training.epochs")
+    return list(dict.fromkeys(changed))
+
+
+def _made_from(system: SystemParams) -> dict[str, Any]:
+    """Return the parameters that decide the weights, by their full names."""
+    made_from = {
+        f"{block}.{name}": value
+        for block, values in system.model_dump(mode="json").items()
+        for name, value in values.items()
+        if block != "ranking"
+    }
+    del made_from["training.patience"]
+    if system.training.schedule == "constant":
+        del made_from["training.epochs"]
+    return made_from
+
+
+def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    trainer.history = list(checkpoint.state.history)
+    trainer.model.load_state_dict(checkpoint.part("model"))
+    trainer.best_weights = {
+        name: tensor.to(trainer.device)
+        for name, tensor in checkpoint.part("best").items()
+    }
+    trainer.item_optimizer.restore(checkpoint.part("item_optimizer"))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in checkpoint.part("encoder_optimizer").items():
+        index, _, entry = name.partition(".")
+        moments.setdefault(int(index), {})[entry] = tensor
+    optimizer = trainer.encoder_optimizer
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+
+
+def _rank_anew(trainer: Trainer) -> None:
+    """Measure the weights there are with other ranking terms, and choose between them.
+
+    Those of the best epoch so far and of the last one are kept. What the others would
+    have is not known, and they cannot be chosen.
+    """
+    last = {name: t.clone() for name, t in trainer.model.state_dict().items()}
+    kept = {len(trainer.history): last}
+    if best := best_epoch(trainer.history, trainer.params.training.choose_by):
+        kept.setdefault(best, trainer.best_weights)
+    measured: dict[int, EpochRecord] = {}
+    for epoch, weights in kept.items():
+        trainer.model.load_state_dict(weights)
+        validation = {"validation": trainer.validate()}
+        measured[epoch] = trainer.history[epoch - 1].model_copy(update=validation)
+    trainer.model.load_state_dict(last)
+    unknown: dict[str, dict[str, float]] = {"validation": {}}
+    trainer.history = [
+        measured.get(record.epoch, record.model_copy(update=unknown))
+        for record in trainer.history
+    ]
+    trainer.best_weights = kept[trainer.best_epoch]
+    logger.info(
+        "Ranking terms have changed: measured anew, epoch %d is the best of %s",
+        trainer.best_epoch,
+        " and ".join(map(str, sorted(kept))),
+    )

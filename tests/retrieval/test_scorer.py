@@ -1,0 +1,89 @@
+"""What is recommended is what was evaluated: one score, whoever asks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.data import random_sessions
+from tronrec.batches import SessionBatches
+from tronrec.evaluation.ranking import rank_targets
+from tronrec.models.recommender import Recommender
+from tronrec.params import ModelParams, RankingParams
+from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.scorer import Scorer
+
+ITEMS = 40
+
+
+def make_scorer(seed: int, *, trend: bool, gains: list[float], **model) -> Scorer:
+    torch.manual_seed(seed)
+    params = ModelParams(hidden_size=8, feed_forward=8, window=9, layers=1, **model)
+    recommender = Recommender(params, ITEMS).eval()
+    recommender.item_embeddings.data[1:].normal_()
+    ranking = RankingParams(trend=0.5 * trend, repeat_gains=gains)
+    terms = RankingTerms(ranking, torch.randn(ITEMS + 1) if trend else None)
+    return Scorer(recommender, terms)
+
+
+gains = st.lists(st.floats(0, 3), max_size=4)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.booleans(), gains, st.integers(1, 50))
+@torch.no_grad()
+def test_the_best_items_are_those_of_all_scores(seed, trend, gains, k):
+    scorer = make_scorer(seed, trend=trend, gains=gains)
+    sessions = random_sessions(seed, sessions=6, num_items=ITEMS, longest=9)
+    batch = SessionBatches(sessions, torch.device("cpu")).batch(
+        sessions.offsets[:-1], sessions.offsets[1:]
+    )
+    scores = scorer.score(batch, torch.ones(len(batch), dtype=torch.bool))
+    every = scores.of_all(torch.arange(1, ITEMS + 1))
+    event, item, score = scores.best_items(k).sorted()
+    for number in range(len(batch)):
+        mine = event == number
+        ranked, of_ranked = item[mine][:k], score[mine][:k]
+        assert len(ranked) == min(k, ITEMS) == len(set(ranked.tolist()))
+        expected = every[number].sort(descending=True).values[:k]
+        torch.testing.assert_close(of_ranked, expected)
+        torch.testing.assert_close(every[number][ranked - 1], expected)
+        of_one = scores.of(torch.full((len(batch),), int(ranked[0])))
+        assert of_one[number] == every[number][ranked[0] - 1]
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.booleans(), gains)
+@torch.no_grad()
+def test_the_order_of_the_best_is_that_of_the_evaluation(seed, trend, gains):
+    """The target's rank in the evaluation is its place in the list."""
+    scorer = make_scorer(seed, trend=trend, gains=gains)
+    sessions = random_sessions(seed, sessions=8, num_items=ITEMS, longest=8)
+    ranks = rank_targets(scorer.model, scorer.terms, sessions, depth=15).ranks
+    batch = SessionBatches(sessions, torch.device("cpu")).batch(
+        sessions.offsets[:-1], sessions.offsets[1:]
+    )
+    scores = scorer.score(batch, torch.ones(len(batch), dtype=torch.bool))
+    event, item, _ = scores.best_items(15).sorted()
+    targets = batch.clicks[batch.targets]
+    for number, rank in enumerate(ranks.tolist()):
+        listed = item[event == number][:15].tolist()
+        assert (listed.index(targets[number]) + 1 if rank <= 15 else 16) == rank
+
+
+@pytest.mark.parametrize("item_bias", [False, True])
+@torch.no_grad()
+def test_a_trend_adds_to_the_score_that_was_trained(item_bias):
+    scorer = make_scorer(0, trend=True, gains=[], item_bias=item_bias)
+    model, terms = scorer.model, scorer.terms
+    sessions = random_sessions(0, sessions=3, num_items=ITEMS, longest=6)
+    batch = SessionBatches(sessions, torch.device("cpu")).batch(
+        sessions.offsets[:-1], sessions.offsets[1:]
+    )
+    hidden = model(batch.clicks[batch.inputs], batch.layout)
+    trained = hidden @ model.item_embeddings.T
+    assert terms.trend is not None
+    items = torch.from_numpy(np.arange(1, ITEMS + 1))
+    found = scorer.score(batch, torch.ones(len(batch), dtype=torch.bool)).of_all(items)
+    torch.testing.assert_close(found, (trained + 0.5 * terms.trend)[:, 1:])

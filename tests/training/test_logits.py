@@ -1,0 +1,139 @@
+"""All ways to the same logits and gradients."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference.model import all_negatives
+from tronrec.ops.scratch import Scratch
+from tronrec.ops.sparse_grad import sum_by_item
+from tronrec.training import logits as module
+from tronrec.training.hard_negatives import Negatives
+from tronrec.training.logits import (
+    CatalogueLogits,
+    PairLogits,
+    SharedLogits,
+    StepLogits,
+    choose_logits,
+)
+
+ITEMS, SIZE = 30, 5
+
+
+def dense_gradient(found) -> torch.Tensor:
+    gradients = sum_by_item(found)
+    assert len(set(gradients.item_ids.tolist())) == len(gradients.item_ids)
+    dense = torch.zeros(ITEMS + 1, SIZE, dtype=gradients.values.dtype)
+    return dense.index_add_(0, gradients.item_ids, gradients.values)
+
+
+sizes = st.integers(1, 9)
+
+
+def double(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+@given(sizes, st.integers(1, 12), st.integers(0, 2**32))
+def test_candidates_match_autograd(events, candidates, seed):
+    torch.manual_seed(seed)
+    table, hidden = double(ITEMS + 1, SIZE), double(events, SIZE)
+    items = torch.randint(1, ITEMS + 1, (events, candidates))  # with repetitions
+    weights = double(events, candidates)
+
+    table.requires_grad_(), hidden.requires_grad_()
+    expected = torch.einsum("nd,nkd->nk", hidden, table[items])
+    (expected * weights).sum().backward()
+    of_table, of_hidden = table.grad, hidden.grad
+    table, hidden = table.detach(), hidden.detach()
+
+    for way in (PairLogits(table, items), CatalogueLogits(table, items)):
+        torch.testing.assert_close(way.forward(hidden), expected.detach())
+        found, terms = way.backward(hidden, weights)
+        torch.testing.assert_close(found, of_hidden)
+        torch.testing.assert_close(dense_gradient(terms), of_table)
+
+
+@given(sizes, sizes, st.integers(0, 5), st.integers(0, 2**32))
+def test_shared_negatives_match_those_of_each_event(events, shared, own, seed):
+    torch.manual_seed(seed)
+    table, hidden = double(ITEMS + 1, SIZE), double(events, SIZE)
+    target = torch.randint(1, ITEMS + 1, (events, 1))
+    of_all = torch.randint(1, ITEMS + 1, (shared,))  # with repetitions
+    of_each = torch.randint(1, ITEMS + 1, (events, own))
+    candidates = torch.cat([target, of_all.expand(events, -1), of_each], 1)
+    plain = PairLogits(table, candidates)
+    split = StepLogits(
+        PairLogits(table, torch.cat([target, of_each], 1)),
+        SharedLogits(of_all, table[of_all]),
+    )
+
+    positive, negative = split.forward(hidden)
+    expected = plain.forward(hidden)
+    torch.testing.assert_close(positive, expected[:, 0])
+    torch.testing.assert_close(negative, expected[:, 1:])
+    weights = double(*candidates.shape)
+    expected_hidden, expected_terms = plain.backward(hidden, weights)
+    of_hidden, terms = split.backward(hidden, weights[:, 0], weights[:, 1:])
+    torch.testing.assert_close(of_hidden, expected_hidden)
+    torch.testing.assert_close(dense_gradient(terms), dense_gradient(expected_terms))
+
+
+def test_events_in_parts(monkeypatch):
+    torch.manual_seed(0)
+    table, hidden = torch.randn(ITEMS + 1, SIZE), torch.randn(11, SIZE)
+    items, weights = torch.randint(ITEMS + 1, (11, 6)), torch.randn(11, 6)
+    way = CatalogueLogits(table, items)
+    logits, (of_hidden, terms) = way.forward(hidden), way.backward(hidden, weights)
+    monkeypatch.setattr(module, "EVENTS", 4)
+    torch.testing.assert_close(way.forward(hidden), logits)
+    again, terms_again = way.backward(hidden, weights)
+    torch.testing.assert_close(again, of_hidden)
+    torch.testing.assert_close(terms_again.vectors, terms.vectors)
+
+
+@pytest.mark.parametrize("kind", ["dense", "shared"])
+def test_rounded_factors_change_little(kind):
+    torch.manual_seed(0)
+    table, hidden = torch.randn(ITEMS + 1, 64), torch.randn(11, 64)
+    items, weights = torch.randint(ITEMS + 1, (11, 90)), torch.randn(11, 90)
+    found = []
+    for precision in (torch.float32, torch.bfloat16):
+        rounded = table.to(precision)
+        way = CatalogueLogits(rounded, items)
+        if kind == "shared":
+            way = SharedLogits(items[0], rounded[items[0]])
+        logits, (of_hidden, terms) = way.forward(hidden), way.backward(hidden, weights)
+        gradients = of_hidden, terms.vectors
+        assert all(x.dtype == torch.float32 for x in gradients)
+        found.append(torch.cat([x.flatten().float() for x in (logits, *gradients)]))
+    exact, rounded = found
+    assert not torch.equal(exact, rounded)
+    assert torch.cosine_similarity(exact, rounded, 0) > 0.9999
+
+
+def test_rows_that_no_event_drew_are_left_out():
+    way = CatalogueLogits(torch.randn(ITEMS + 1, SIZE), torch.tensor([[7, 9]]))
+    _, terms = way.backward(torch.randn(1, SIZE), torch.ones(1, 2))
+    assert sum_by_item(terms).item_ids.tolist() == [0, 7, 9]
+
+
+@pytest.mark.parametrize("shared", [0, 5])
+@pytest.mark.parametrize(("own", "way"), [(2, PairLogits), (3, CatalogueLogits)])
+def test_the_dense_product_serves_many_candidates(shared, own, way):
+    table, targets = torch.randn(ITEMS + 1, SIZE), torch.randint(1, ITEMS + 1, (4,))
+    own = torch.randint(1, ITEMS + 1, (4, own))
+    shared = torch.randint(1, ITEMS + 1, (shared,))
+    masked = torch.zeros(4, len(shared) + own.shape[1], dtype=torch.bool)
+    drawn = Negatives(shared, own, masked)
+    found = choose_logits(table, targets, drawn, Scratch())
+    assert isinstance(found.per_event, way)
+    assert (found.shared is not None) == bool(len(shared))
+    hidden = torch.randn(4, SIZE)
+    positive, negative = found.forward(hidden)
+    assert negative.shape == masked.shape
+    items = torch.cat([targets[:, None], all_negatives(drawn)], 1)
+    wanted = PairLogits(table, items).forward(hidden)
+    torch.testing.assert_close(positive, wanted[:, 0])
+    torch.testing.assert_close(negative, wanted[:, 1:])

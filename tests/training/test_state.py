@@ -1,0 +1,77 @@
+"""Ranking terms decide no weight: a change of them ranks anew and never retrains."""
+
+import pytest
+import torch
+
+from reference.data import random_sessions
+from tronrec.evaluation.metrics import measure
+from tronrec.evaluation.ranking import rank_targets
+from tronrec.params import SystemParams
+from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.training.loop import Trainer, TrainingSessions, fit
+from tronrec.training.state import load_best, resume, save_state, train
+
+cpu = torch.device("cpu")
+DATA = TrainingSessions(
+    random_sessions(0, sessions=40, num_items=25, longest=9),
+    random_sessions(1, sessions=30, num_items=25, longest=8),
+    num_items=25,
+)
+OTHER = {"trend": 0.7, "repeat_gains": [0, 5, 2]}
+
+
+def make_params(**blocks: object) -> SystemParams:
+    small = {
+        "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+        "sampling": {"uniform": 20, "in_batch": 5, "top_k": 8},
+        "training": {"epochs": 5, "batch_size": 8, "learning_rate": 0.02},
+    }
+    return SystemParams.model_validate(small | blocks)
+
+
+@pytest.fixture
+def finished():
+    trainer = Trainer(make_params(), DATA, cpu)
+    list(fit(trainer))
+    return save_state(trainer)
+
+
+def test_other_ranking_terms_train_nothing(finished):
+    trainer = Trainer(make_params(ranking=OTHER), DATA, cpu)
+    [state] = list(train(trainer, finished))
+    assert state.epoch == 5
+    kept = save_state(trainer)
+    for part in ("model", "item_optimizer", "encoder_optimizer"):
+        for name, tensor in finished.part(part).items():
+            assert torch.equal(tensor, kept.part(part)[name])
+
+
+def test_the_epoch_is_chosen_anew_among_the_weights_there_are(finished):
+    trainer = Trainer(make_params(ranking=OTHER), DATA, cpu)
+    assert resume(trainer, finished)
+    history = finished.state.history
+    before = max(history, key=lambda record: record.validation["mrr@20"]).epoch
+    measured = [record.epoch for record in trainer.history if record.validation]
+    assert measured == sorted({before, 5})
+    kept = save_state(trainer)
+    model, _ = load_best(kept, 25, DATA.fit.items)
+    terms = RankingTerms.count(trainer.params.ranking, 25, DATA.fit.items)
+    found = measure(rank_targets(model, terms, DATA.validation), [20])
+    best = trainer.history[trainer.best_epoch - 1].validation
+    assert best == {name: found[name] for name in best}
+    assert best["mrr@20"] == max(
+        record.validation["mrr@20"] for record in trainer.history if record.validation
+    )
+
+
+def test_the_terms_it_was_trained_with_are_measured_once(finished):
+    trainer = Trainer(make_params(), DATA, cpu)
+    assert resume(trainer, finished)
+    assert tuple(trainer.history) == finished.state.history
+
+
+def test_a_changed_parameter_is_named_once(finished, caplog):
+    shorter = {"epochs": 3, "batch_size": 8, "learning_rate": 0.02}
+    trainer = Trainer(make_params(training=shorter), DATA, cpu)
+    assert not resume(trainer, finished)
+    assert caplog.text.count("training.epochs") == 1
