@@ -10,7 +10,8 @@ import json
 import re
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -20,7 +21,14 @@ from tronrec.reporting.tables import markdown_table
 
 MARKER = re.compile(r"<!-- generate: (\w+) -->")
 
-SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+SIGNS = {
+    "ge": "≥",
+    "gt": ">",
+    "le": "≤",
+    "lt": "<",
+    "min_length": "length ≥",
+    "max_length": "length ≤",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -69,16 +77,27 @@ def attribute_docstrings(model: type) -> dict[str, str]:
 
 def _allowed(info: FieldInfo) -> str:
     """Return the type of a field, or its choices, and its limits."""
-    kind = info.annotation
-    if get_origin(kind) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(kind))
-    name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
     limits = [
         f"{SIGNS[sign]} {limit}"
         for bound in info.metadata
         for sign, limit in asdict(bound).items()
+        if sign in SIGNS and limit is not None
     ]
-    return " ".join([name.replace(" | None", " or null"), ", ".join(limits)]).strip()
+    return " ".join([_type_name(info.annotation), ", ".join(limits)]).strip()
+
+
+def _type_name(kind: Any) -> str:
+    """Return a type in words, such as `int or null`."""
+    if get_origin(kind) is Annotated:
+        return _type_name(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(kind) in {Union, UnionType}:
+        return " or ".join(_type_name(part) for part in get_args(kind))
+    if get_origin(kind) is None:
+        return {type(None): "null", ...: "..."}.get(kind, getattr(kind, "__name__", ""))
+    parts = ", ".join(_type_name(part) for part in get_args(kind))
+    return f"{get_origin(kind).__name__}[{parts}]"
 
 
 def table_1() -> str:

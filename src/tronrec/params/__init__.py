@@ -12,6 +12,11 @@ from tronrec.params.data import (
     SplittingParams,
 )
 from tronrec.params.dataset import DatasetParams, ParallelParams
+from tronrec.params.experiment import (
+    ExperimentParams,
+    MetricParams,
+    SimulatedTestParams,
+)
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
 from tronrec.params.strict import Params
@@ -39,16 +44,19 @@ __all__ = [
     "DatasetParams",
     "Dimension",
     "EvaluationParams",
+    "ExperimentParams",
     "FilteringParams",
     "Granularity",
     "IngestionParams",
     "LossParams",
+    "MetricParams",
     "ModelParams",
     "ParallelParams",
     "Params",
     "RankingParams",
     "SamplingParams",
     "Scalar",
+    "SimulatedTestParams",
     "SimulationParams",
     "Space",
     "SplittingParams",

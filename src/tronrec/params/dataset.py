@@ -10,6 +10,7 @@ from tronrec.params.data import (
     SimulationParams,
     SplittingParams,
 )
+from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
 from tronrec.params.strict import Params
 from tronrec.params.system import SystemParams
@@ -56,6 +57,8 @@ class DatasetParams(SystemParams):
     benchmark: BenchmarkParams = BenchmarkParams()
     tuning: TuningParams = TuningParams()
     simulation: SimulationParams = SimulationParams()
+    experiment: ExperimentParams = ExperimentParams()
+    simulated_test: SimulatedTestParams = SimulatedTestParams()
 
     @model_validator(mode="after")
     def _batches_can_be_divided(self) -> Self:

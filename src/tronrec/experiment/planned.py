@@ -1,0 +1,188 @@
+"""A made-up test with uplifts that are known beforehand, to try the analysis on.
+
+Visitors differ in how much they look around and how readily they click, and they come
+back on several days, so that their events depend on each other as in a real shop. A
+group's effect multiplies the probability of clicks, of carts and of orders. Lists hold
+arbitrary items: nothing is trained, millions of lists take seconds.
+
+Visitors are drawn in blocks, each from its own seed: memory does not depend on their
+number.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from tronrec.experiment.assignment import Assignment
+from tronrec.experiment.schemas import (
+    EXPOSURE,
+    GROUP,
+    ITEM,
+    ITEMS,
+    KIND,
+    MOMENT,
+    OUTCOME,
+    QUANTITY,
+    TIME,
+    VISITOR,
+)
+from tronrec.params.experiment import (
+    KEENEST,
+    STEPS,
+    ExperimentParams,
+    SimulatedTestParams,
+)
+
+Ints = NDArray[np.int64]
+
+BLOCK = 1 << 16
+"""Visitors drawn from one seed."""
+MOST_EXPOSURES = 1 << 20
+"""More than a visitor sees: the lists of a block are numbered apart from others'."""
+
+DAY = 86_400_000  # milliseconds
+DELAYS = {"click": 15_000, "cart": 60_000, "order": 600_000}
+"""Mean milliseconds from one step to the next."""
+MORE_PIECES = 0.3
+"""Pieces of an ordered item beyond the first, in the mean."""
+ATTENTION = 2
+"""A uniform draw to this power prefers the first places of a list."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The lists that a block of visitors sees, and what follows; a value for each list.
+
+    `outcomes` has for each kind the time of the event, or -1 where there is none.
+    """
+
+    groups: pl.Series  # [visitors]
+    visitor: Ints  # place in the block
+    time: Ints  # milliseconds since 1970
+    outcomes: dict[str, Ints]
+    pieces: Ints
+
+
+def draw_block(
+    experiment: ExperimentParams, params: SimulatedTestParams, block: int
+) -> Draws:
+    """Return what the visitors from `block * BLOCK` on see and do."""
+    rng = np.random.default_rng([params.seed, block])
+    numbers = np.arange(block * BLOCK, min((block + 1) * BLOCK, params.visitors))
+    assignment = Assignment(experiment.salt, experiment.weights)
+    ids = pl.DataFrame({VISITOR: numbers})
+    groups = ids.select(assignment.groups_of(pl.col(VISITOR))).to_series()
+    visitor, time = _draw_exposures(rng, params, len(numbers))
+    began = int(params.begin.timestamp() * 1000)
+    control = assignment.groups.index(experiment.control)
+    group = np.where(time < began, control, groups.to_physical().to_numpy()[visitor])
+    keenness = 2 - KEENEST + 2 * (KEENEST - 1) * rng.random(len(numbers))
+    shares = [params.shares(name) for name in assignment.groups]
+    outcomes, happened, last = {}, keenness[visitor], time
+    for kind in STEPS:
+        share = np.array([own[kind] for own in shares])[group]
+        happened = (rng.random(len(time)) < happened * share).astype(float)
+        last = last + rng.exponential(DELAYS[kind], len(time)).astype(np.int64)
+        outcomes[kind] = np.where(happened > 0, last, -1)
+    pieces = 1 + rng.poisson(MORE_PIECES, len(time))
+    return Draws(groups, visitor, time, outcomes, pieces)
+
+
+def _draw_exposures(
+    rng: Generator, params: SimulatedTestParams, visitors: int
+) -> tuple[Ints, Ints]:
+    """Return visitor and time of each list: one at least in the test, some before."""
+    interest = rng.exponential(1, visitors)
+    began = int(params.begin.timestamp() * 1000)
+    during = 1 + rng.poisson((params.exposures - 1) * interest)
+    daily = params.exposures / params.days
+    before = rng.poisson(daily * params.days_before * interest)
+    periods = ((before, -params.days_before, 0), (during, 0, params.days))
+    drawn = []
+    for counts, first, last in periods:
+        visitor = np.repeat(np.arange(visitors), counts)
+        time = rng.integers(first * DAY, max(last * DAY, first * DAY + 1), len(visitor))
+        drawn.append((visitor, began + time))
+    visitor, time = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    return visitor, time
+
+
+def exposures(
+    experiment: ExperimentParams, params: SimulatedTestParams
+) -> Iterator[pl.DataFrame]:
+    """Yield the lists that were shown; before the test, none has a group."""
+    for block, draws in _blocks(experiment, params):
+        yield _exposures(params, block, draws)
+
+
+def outcomes(
+    experiment: ExperimentParams, params: SimulatedTestParams
+) -> Iterator[pl.DataFrame]:
+    """Yield what came of the lists."""
+    for block, draws in _blocks(experiment, params):
+        yield _outcomes(params, block, draws)
+
+
+def _blocks(
+    experiment: ExperimentParams, params: SimulatedTestParams
+) -> Iterator[tuple[int, Draws]]:
+    for block in range(-(-params.visitors // BLOCK)):
+        yield block, draw_block(experiment, params, block)
+
+
+def _exposures(params: SimulatedTestParams, block: int, draws: Draws) -> pl.DataFrame:
+    began = int(params.begin.timestamp() * 1000)
+    shown = _lists(params, block, len(draws.time))
+    return pl.DataFrame(
+        {
+            EXPOSURE: _numbers(block, draws),
+            VISITOR: block * BLOCK + draws.visitor,
+            TIME: pl.Series(draws.time).cast(MOMENT),
+            GROUP: draws.groups.gather(draws.visitor)
+            .cast(pl.String)
+            .set(pl.Series(draws.time < began), None),
+            ITEMS: pl.Series(shown).arr.to_list(),
+        }
+    )
+
+
+def _outcomes(params: SimulatedTestParams, block: int, draws: Draws) -> pl.DataFrame:
+    shown = _lists(params, block, len(draws.time))
+    rng = np.random.default_rng([params.seed, block, 1])
+    looked = params.list_length * rng.random(len(shown)) ** ATTENTION
+    item = shown[np.arange(len(shown)), looked.astype(np.int64)]
+    number, parts = _numbers(block, draws), []
+    for step, (kind, time) in enumerate(draws.outcomes.items()):
+        happened = time >= 0
+        parts.append(
+            pl.DataFrame(
+                {
+                    OUTCOME: number[happened] * len(STEPS) + step,
+                    VISITOR: block * BLOCK + draws.visitor[happened],
+                    TIME: pl.Series(time[happened]).cast(MOMENT),
+                    KIND: [kind] * int(happened.sum()),
+                    ITEM: item[happened],
+                    QUANTITY: draws.pieces[happened] if kind == "order" else 1,
+                },
+                schema_overrides={KIND: pl.String, QUANTITY: pl.Float64},
+            )
+        )
+    return pl.concat(parts)
+
+
+def _lists(params: SimulatedTestParams, block: int, lists: int) -> Ints:
+    """Return arbitrary lists; none has an item twice."""
+    rng = np.random.default_rng([params.seed, block, 2])
+    first = rng.integers(params.items, size=(lists, 1))
+    shown: Ints = (first + np.arange(params.list_length)) % params.items
+    return shown
+
+
+def _numbers(block: int, draws: Draws) -> Ints:
+    """Return a number for each list that no other list has."""
+    numbers: Ints = block * BLOCK * MOST_EXPOSURES + np.arange(len(draws.time))
+    return numbers
