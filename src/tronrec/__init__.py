@@ -1,3 +1,42 @@
-"""Session-based recommenders, trained without padding and evaluated exactly."""
+"""Session-based recommenders, trained without padding and evaluated exactly.
+
+    model = tronrec.load("data/06_models/otto/model.safetensors")
+    model.recommend([[59625, 1142000]], k=20)
+
+The names here are imported when they are used: `import tronrec` takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tronrec.errors import UserError
+    from tronrec.evaluation.model import evaluate_model as evaluate
+    from tronrec.recommend import Request, TrainedModel
+    from tronrec.training.launch import train_system as train
+
+    load = TrainedModel.load
 
 __version__ = "0.1.0"
+
+__all__ = ["Request", "TrainedModel", "UserError", "evaluate", "load", "train"]
+
+_PLACES = {
+    "Request": ("recommend", "Request"),
+    "TrainedModel": ("recommend", "TrainedModel"),
+    "UserError": ("errors", "UserError"),
+    "evaluate": ("evaluation.model", "evaluate_model"),
+    "load": ("recommend", "TrainedModel.load"),
+    "train": ("training.launch", "train_system"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name; its module is imported now."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'tronrec' has no attribute {name!r}")
+    module, path = _PLACES[name]
+    found: Any = import_module(f"tronrec.{module}")
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tronrec.checkpoint import Checkpoint
-from tronrec.model_file import ModelParts
+from tronrec.model_file import ModelFile
 
 from .conftest import Shop
 
@@ -47,7 +47,7 @@ def test_the_model_file_serves_alone(trained):
     saved = Checkpoint.load(shop.data / "06_models" / dataset / "model.safetensors")
     items = pl.read_parquet(shop.data / "05_model_input" / dataset / "items.parquet")
     assert saved.tensors["item_ids"].tolist() == items["item_id"].to_list()
-    assert ModelParts.read(saved).model.num_items == items.height
+    assert ModelFile.read(saved).model.num_items == items.height
 
 
 def test_no_temporary_file_is_left(trained):

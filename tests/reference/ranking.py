@@ -8,6 +8,26 @@ from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
 
 
+def scores_of_all(
+    model: Recommender, terms: RankingTerms, clicks: list[int]
+) -> list[float]:
+    """Return the score of items 1..|I| after some clicks, the last `window` of them."""
+    import torch
+
+    model = copy.deepcopy(model).double().eval()
+    clicks = clicks[-model.params.window :]
+    hidden = hidden_states(model, torch.tensor(clicks))[-1]
+    scores = model.item_embeddings[1:] @ hidden
+    if terms.trend is not None:
+        scores = scores + terms.params.trend * terms.trend[1:]
+    gains = terms.params.repeat_gains
+    for item in set(clicks) if gains else ():
+        lag = clicks[::-1].index(item)
+        scores[item - 1] += gains[min(lag, len(gains) - 1)]
+    found: list[float] = scores.tolist()
+    return found
+
+
 def ranks(
     model: Recommender, terms: RankingTerms, sessions: PackedSessions
 ) -> list[int]:
@@ -16,24 +36,12 @@ def ranks(
     The event is predicted from the last `window` clicks before it, or all if fewer. An
     item that scores the same as the target is ahead of it.
     """
-    import torch
-
-    model = copy.deepcopy(model).eval()
-    window, found = model.params.window, []
+    found = []
     for start, end in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True):
         for event in range(start + 1, end):
-            first = max(start, event - window)
-            clicks = torch.tensor(sessions.items[first:event].tolist())
-            scores = (
-                model.double().item_embeddings[1:] @ hidden_states(model, clicks)[-1]
-            )
-            if terms.trend is not None:
-                scores = scores + terms.params.trend * terms.trend[1:]
-            gains = terms.params.repeat_gains
-            for item in set(clicks.tolist()) if gains else ():
-                lag = clicks.tolist()[::-1].index(item)
-                scores[item - 1] += gains[min(lag, len(gains) - 1)]
+            clicks = sessions.items[start:event].tolist()
+            scores = scores_of_all(model, terms, clicks)
             target = int(sessions.items[event]) - 1
-            ahead = [s for i, s in enumerate(scores.tolist()) if i != target]
-            found.append(1 + sum(score >= scores[target].item() for score in ahead))
+            ahead = [s for i, s in enumerate(scores) if i != target]
+            found.append(1 + sum(score >= scores[target] for score in ahead))
     return found

@@ -10,34 +10,14 @@ from tronrec.params import EvaluationParams
 from tronrec.schemas import COUNT
 
 
-def evaluate_model(
+def measure_model(
     model: Checkpoint, test: PackedSessions, params: EvaluationParams, device: str
 ) -> dict[str, Any]:
     """Return the metrics of the model over all events of the test sessions."""
-    from tronrec.device import choose_device
-    from tronrec.evaluation.metrics import measure
-    from tronrec.evaluation.ranking import rank_targets
-    from tronrec.model_file import ModelParts
+    from tronrec.evaluation.model import evaluate_model
+    from tronrec.model_file import ModelFile
 
-    parts, target = ModelParts.read(model), choose_device(device)
-    ranking = rank_targets(
-        parts.model.to(target),
-        parts.terms,
-        test,
-        depth=max(params.cutoffs),
-        batch_size=params.batch_size,
-        progress="test",
-    )
-    return {
-        "system": parts.card.system,
-        "parameters": parts.card.parameters.model_dump(mode="json"),
-        "device": target.type,
-        "epoch": parts.card.epoch,
-        "sessions": len(test),
-        "events": len(ranking.ranks),
-        "items": parts.model.num_items,
-        "metrics": measure(ranking, params.cutoffs),
-    }
+    return evaluate_model(ModelFile.read(model), test, params, device)
 
 
 def evaluate_baselines(

@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.evaluate_model,
+                nodes.measure_model,
                 inputs=[
                     "model",
                     "test_sessions",

@@ -59,6 +59,6 @@ def select_model(
     validation: PackedSessions,
 ) -> Checkpoint:
     """Return the weights of the best epoch with the item index, ready to be served."""
-    from tronrec.model_file import export_model
+    from tronrec.training.export import export_model
 
     return export_model(name, checkpoint, items, fit.items, validation.items)

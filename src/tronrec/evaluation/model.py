@@ -1,0 +1,42 @@
+"""A trained model measured on test sessions."""
+
+from typing import Any
+
+from tronrec.data.packed import PackedSessions
+from tronrec.device import choose_device
+from tronrec.evaluation.metrics import measure
+from tronrec.evaluation.ranking import rank_targets
+from tronrec.model_file import ModelFile
+from tronrec.params import EvaluationParams
+
+
+def evaluate_model(
+    file: ModelFile, sessions: PackedSessions, params: EvaluationParams, device: str
+) -> dict[str, Any]:
+    """Return the metrics of a model over all events of `sessions`, and what it is.
+
+    Args:
+        file: The model.
+        sessions: Sessions of at least two clicks, of items the model knows.
+        params: List lengths, and the size of batches.
+        device: `cpu`, `cuda` or `auto`.
+    """
+    target = choose_device(device)
+    ranking = rank_targets(
+        file.model.to(target),
+        file.terms,
+        sessions,
+        depth=max(params.cutoffs),
+        batch_size=params.batch_size,
+        progress="test",
+    )
+    return {
+        "system": file.card.system,
+        "parameters": file.card.parameters.model_dump(mode="json"),
+        "device": target.type,
+        "epoch": file.card.epoch,
+        "sessions": len(sessions),
+        "events": len(ranking.ranks),
+        "items": file.model.num_items,
+        "metrics": measure(ranking, params.cutoffs),
+    }

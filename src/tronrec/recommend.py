@@ -1,0 +1,317 @@
+"""Recommending: a shop's item ids in, its ranked item ids out.
+
+The scores are those of the evaluation (`tronrec.retrieval.scorer`), exact over the
+whole catalogue. A session without a known item gets what is clicked most of late.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tronrec.batches import SessionBatches
+from tronrec.checkpoint import Checkpoint, ModelCard
+from tronrec.data.packed import PackedSessions
+from tronrec.device import choose_device
+from tronrec.errors import UserError
+from tronrec.model_file import ModelFile
+from tronrec.retrieval.scorer import Scorer, SessionScores
+from tronrec.schemas import PADDING
+
+logger = logging.getLogger(__name__)
+
+Id = int | str
+"""An item's id in the shop: a whole number or text, as in the clicks."""
+
+LARGEST_K = 1000
+"""Longest list of recommendations."""
+SHALLOW = 32
+"""Least depth of a search; requests of about the same depth are searched together."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A session, and which items it may be recommended."""
+
+    session: Sequence[Id]
+    """The items clicked, the newest last. Ids that the model does not know are
+    skipped."""
+    k: int = 20
+    """Length of the list."""
+    exclude: Sequence[Id] = ()
+    """Items that are not recommended."""
+    exclude_seen: bool = False
+    """Whether the session's own items are not recommended either."""
+    allow: Sequence[Id] | None = None
+    """The only items that may be recommended, such as those in stock; None: all."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Recommendations for a session, the best first."""
+
+    items: list[Id]
+    """At most k: fewer where not so many are allowed."""
+    scores: list[float]
+    unknown: list[Id] = field(default_factory=list)
+    """Ids of the session that the model does not know; they were skipped."""
+    fallback: bool = False
+    """Whether no item of the session was known, so that the list is the same for all:
+    what is clicked most of late. Its scores are logs of expected clicks."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A request in item numbers."""
+
+    k: int
+    session: list[int]
+    exclude: set[int]
+    allow: list[int] | None
+
+    @property
+    def depth(self) -> int:
+        """Length of a list that holds k items when the excluded ones are gone."""
+        return self.k + len(self.exclude)
+
+
+class TrainedModel:
+    """A model that answers: `tronrec.load` reads it from the file of a training."""
+
+    def __init__(self, file: ModelFile, device: torch.device) -> None:
+        """Prepare the item table for the search.
+
+        Raises:
+            UserError: The weights are not finite.
+        """
+        self.card: ModelCard = file.card
+        self.item_ids: list[Id] = file.item_ids.to_list()
+        self._number = {item: row for row, item in enumerate(self.item_ids, start=1)}
+        model = file.model.to(device)
+        self._scorer = Scorer(model, file.terms)
+        width = model.item_embeddings.shape[1]
+        model.item_embeddings.data = self._scorer.index.table[:, :width]  # one table
+        self._popularity = np.log(np.maximum(file.item_counts, 0.5))
+        if file.terms.trend is not None:
+            self._popularity += file.terms.trend[PADDING + 1 :].numpy()
+        self._by_popularity = 1 + np.argsort(-self._popularity, kind="stable")
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> Self:
+        """Read a model that a train_* pipeline wrote.
+
+        Args:
+            path: The file, `data/06_models/<data set>/model.safetensors`.
+            device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
+
+        Raises:
+            UserError: The file is missing, damaged, or no model.
+        """
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file; the train_* pipelines write models")
+        file = ModelFile.read(Checkpoint.load(Path(path)))
+        return cls(file, choose_device(device))
+
+    def recommend(
+        self,
+        sessions: Iterable[Sequence[Id]],
+        k: int = 20,
+        *,
+        exclude: Sequence[Id] = (),
+        exclude_seen: bool = False,
+        allow: Sequence[Id] | None = None,
+    ) -> pl.DataFrame:
+        """Return the best items for each session.
+
+        Args:
+            sessions: The items that each visitor clicked, the newest last.
+            k: Items for each session, at most 1,000.
+            exclude: Items that are not recommended.
+            exclude_seen: Whether a session's own items are not recommended either.
+            allow: The only items that may be recommended; None: all.
+
+        Returns:
+            A row for each recommendation: `session` (its place in `sessions`, from 0),
+            `rank` (1 the best), `item`, `score`. A warning counts ids that
+            are not known; `answer` names them.
+
+        Raises:
+            UserError: k is not between 1 and 1,000.
+        """
+        requests = [
+            Request(list(session), k, exclude, exclude_seen, allow)
+            for session in sessions
+        ]
+        answers = self.answer(requests)
+        _warn_of_unknown(answers)
+        counts = [len(answer.items) for answer in answers]
+        is_text = isinstance(self.item_ids[0], str)
+        return pl.DataFrame(
+            {
+                "session": np.repeat(np.arange(len(answers)), counts),
+                "rank": [1 + row for count in counts for row in range(count)],
+                "item": [item for answer in answers for item in answer.items],
+                "score": [score for answer in answers for score in answer.scores],
+            },
+            {
+                "session": pl.Int64(),
+                "rank": pl.Int64(),
+                "item": pl.String() if is_text else pl.Int64(),
+                "score": pl.Float32(),
+            },
+        )
+
+    @torch.no_grad()
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Return an answer to each request; they are computed together.
+
+        Raises:
+            UserError: A k is not between 1 and 1,000.
+        """
+        known = [self._translate(request) for request in requests]
+        ranked: dict[int, tuple[list[int], list[float]]] = {}
+        groups: dict[int, list[int]] = {}
+        for place, request in enumerate(known):
+            if not request.session:
+                ranked[place] = self._fall_back(request)
+            elif request.allow is not None:
+                ranked[place] = self._rank_allowed(request)
+            else:
+                depth = max(SHALLOW, 1 << (request.depth - 1).bit_length())
+                groups.setdefault(depth, []).append(place)
+        for depth, places in groups.items():
+            lists = self._search([known[place] for place in places], depth)
+            ranked |= zip(places, lists, strict=True)
+        return [
+            Answer(
+                [self.item_ids[number - 1] for number in ranked[place][0]],
+                ranked[place][1],
+                [item for item in request.session if self._find(item) is None],
+                fallback=not known[place].session,
+            )
+            for place, request in enumerate(requests)
+        ]
+
+    def best_items(
+        self, sessions: PackedSessions, k: int
+    ) -> tuple[Int[np.ndarray, "sessions k"], Float[np.ndarray, "sessions k"]]:
+        """Return item numbers and scores of the best items, for sessions of numbers.
+
+        Args:
+            sessions: Item numbers of each session; all of its clicks are known.
+            k: Items for each session, at most the number of items.
+        """
+        lists = [
+            session[-self._scorer.model.params.window :]
+            for session in np.split(sessions.items, sessions.offsets[1:-1])
+        ]
+        return _first(self._score(lists), k, len(lists))
+
+    def _translate(self, request: Request) -> _Known:
+        if not 1 <= request.k <= LARGEST_K:
+            raise UserError(
+                f"k = {request.k}: must be from 1 to {LARGEST_K:,}; ask for fewer items"
+            )
+        session = self._find_all(request.session)
+        exclude = set(self._find_all(request.exclude))
+        if request.exclude_seen:
+            exclude |= set(session)
+        allow = None if request.allow is None else self._find_all(request.allow)
+        k = min(request.k, len(self.item_ids))
+        window = self._scorer.model.params.window
+        return _Known(k, session[-window:], exclude, allow)
+
+    def _find(self, item: Id) -> int | None:
+        """Return the number of an item; True is not 1, and neither is 1.0."""
+        if isinstance(item, bool | float):
+            return None
+        return self._number.get(item)
+
+    def _find_all(self, items: Iterable[Id]) -> list[int]:
+        return [number for item in items if (number := self._find(item)) is not None]
+
+    def _score(self, sessions: Sequence[Sequence[int] | np.ndarray]) -> SessionScores:
+        """Return the scores after the last click of each session of item numbers."""
+        lengths = np.array([len(session) for session in sessions])
+        ends = (lengths + 1).cumsum()
+        clicks = np.full(ends[-1], PADDING, np.int32)  # no click follows the last one
+        is_click = np.ones(len(clicks), bool)
+        is_click[ends - 1] = False
+        clicks[is_click] = np.concatenate(sessions)
+        offsets = np.concatenate(([0], ends)).astype(np.int64)
+        device = self._scorer.model.item_embeddings.device
+        batches = SessionBatches(PackedSessions(clicks, offsets), device)
+        batch = batches.batch(offsets[:-1], offsets[1:])
+        is_last = torch.zeros(len(batch), dtype=torch.bool, device=device)
+        is_last[torch.from_numpy(lengths.cumsum() - 1).to(device)] = True
+        return self._scorer.score(batch, is_last)
+
+    def _search(
+        self, requests: list[_Known], depth: int
+    ) -> list[tuple[list[int], list[float]]]:
+        """Return the best items of all, from lists that are `depth` long."""
+        depth = min(depth, len(self.item_ids))
+        scores = self._score([request.session for request in requests])
+        items, values = _first(scores, depth, len(requests))
+        return [
+            _take(request, row.tolist(), of_row.tolist())
+            for request, row, of_row in zip(requests, items, values, strict=True)
+        ]
+
+    def _rank_allowed(self, request: _Known) -> tuple[list[int], list[float]]:
+        """Return the best of the items that are allowed; all of them are scored."""
+        allow = sorted(set(request.allow or ()) - request.exclude)
+        if not allow:
+            return [], []
+        scores = self._score([request.session])
+        numbers = torch.tensor(allow, device=scores.hidden.device)
+        values, order = scores.of_all(numbers)[0].sort(descending=True, stable=True)
+        return _take(request, numbers[order].tolist(), values.tolist())
+
+    def _fall_back(self, request: _Known) -> tuple[list[int], list[float]]:
+        """Return what is clicked most of late."""
+        order = self._by_popularity[: request.depth]
+        if request.allow is not None:
+            order = self._by_popularity[np.isin(self._by_popularity, request.allow)]
+        return _take(request, order.tolist(), self._popularity[order - 1].tolist())
+
+
+def _warn_of_unknown(answers: list[Answer]) -> None:
+    unknown = sum(len(answer.unknown) for answer in answers)
+    if unknown:
+        logger.warning(
+            "%d clicks are on items that the model does not know, and were skipped; %d "
+            "of %d sessions have no other, and get what is clicked most",
+            unknown,
+            sum(answer.fallback for answer in answers),
+            len(answers),
+        )
+
+
+def _first(
+    scores: SessionScores, k: int, sessions: int
+) -> tuple[Int[np.ndarray, "sessions k"], Float[np.ndarray, "sessions k"]]:
+    """Return the k best items of each session, which has at least so many."""
+    event, item, score = scores.best_items(k).sorted()
+    begins: Tensor = torch.searchsorted(event, torch.arange(sessions).to(event))
+    rows = (begins[:, None] + torch.arange(k, device=event.device)).cpu()
+    return item.cpu()[rows].numpy(), score.cpu()[rows].numpy()
+
+
+def _take(
+    request: _Known, items: list[int], scores: list[float]
+) -> tuple[list[int], list[float]]:
+    """Return the first k that are not excluded."""
+    kept = [
+        (item, score)
+        for item, score in zip(items, scores, strict=True)
+        if item not in request.exclude
+    ]
+    return [item for item, _ in kept[: request.k]], [s for _, s in kept[: request.k]]
