@@ -9,6 +9,7 @@ from kedro.io import DatasetError
 
 from tronrec import cli
 from tronrec.errors import UserError
+from tronrec.pipeline_registry import register_pipelines
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -46,10 +47,56 @@ def test_an_unknown_pipeline_is_one_message(python: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            ["--pipelines=train_oto"],
+            "train_oto: unknown; did you mean train_otto?",
+        ),
+        (
+            ["--from-nodes=train_model"],
+            "unknown; did you mean otto.train_model?",
+        ),
+        (
+            ["--to-nodes=otto.train"],
+            "--to-nodes=otto.train: unknown; did you",
+        ),
+        (["--nodes=otto.sort_click"], "unknown; did you mean otto.sort_clicks?"),
+        (["--to-outputs=nonexist"], "--to-outputs=nonexist: unknown; known: otto."),
+        (["--from-inputs=otto.raw_logs"], "unknown; did you mean otto.raw_log?"),
+        (["--tags=x"], "--tags=x: unknown; known: "),
+        (["--namespaces=oto"], "--namespaces=oto: unknown; did you mean otto?"),
+        (["--load-versions=oto.model:1"], "unknown; did you mean otto.model?"),
+        (
+            ["--from-nodes=otto.write_summary", "--to-nodes=otto.read_events"],
+            "No node of train_otto is within all of the options",
+        ),
+        (["--runner=Foo"], "--runner=Foo: module 'kedro.runner' has no attribute"),
+        (["--runner=a.b.C"], "--runner=a.b.C: No module named 'a'; take Sequential"),
+        (["--runner-params=a=1"], "unexpected keyword argument 'a'; take Sequential"),
+        (["--async"], "--async and is_async: nodes that save while they compute"),
+        (["--runner-params=is_async=true"], "--async and is_async: "),
+    ],
+)
+def test_an_option_that_names_nothing_is_one_message(
+    options: list[str], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "pipelines", register_pipelines())
+    if not options[0].startswith("--pipelines"):
+        options = ["--pipelines=train_otto", *options]
+    result = CliRunner().invoke(cli.run, options)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert problem in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Any:
     def callback(**_: Any) -> None:
         raise error
 
+    monkeypatch.setattr(cli, "pipelines", register_pipelines())
     monkeypatch.setattr(cli.run, "callback", callback)
     return CliRunner().invoke(cli.run)
 

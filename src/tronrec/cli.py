@@ -1,14 +1,17 @@
-"""The `run` command: Kedro's own, where a mistake of the user is one plain message.
+"""The `run` command: Kedro's, where a mistake of the user is one plain message.
 
 `kedro` finds the commands of this module by its name and takes them before its own.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+from kedro.utils import load_obj
 
 from tronrec.errors import UserError
 from tronrec.problems import suggest
@@ -24,7 +27,8 @@ class RunCommand(click.Command):
             # The short -p is worth keeping; Kedro warns that its long form will go.
             options |= {"pipelines": [options["pipeline"]], "pipeline": None}
         try:
-            _check_names(options["pipelines"])
+            _check_selection(options)
+            _check_runner(options)
             return super().invoke(ctx)
         except Exception as error:
             if (mistake := _find_mistake(error)) is None:
@@ -32,10 +36,63 @@ class RunCommand(click.Command):
             raise click.ClickException(str(mistake)) from error
 
 
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        if name not in pipelines:
-            raise UserError(f"--pipelines={name}: unknown; {suggest(name, pipelines)}")
+def _check_selection(options: dict[str, Any]) -> None:
+    """Raise an error if an option names what is not there, or no node is left."""
+    names = options["pipelines"] or ["__default__"]
+    _check_names("--pipelines", names, pipelines)
+    whole: Pipeline = sum((pipelines[name] for name in names), Pipeline([]))
+    nodes = [node.name for node in whole.nodes]
+    data = sorted(name for name in whole.datasets() if not name.startswith("params:"))
+    tags = {tag for node in whole.nodes for tag in node.tags}
+    spaces = {part for node in whole.nodes for part in node.namespace_prefixes}
+    _check_names("--from-nodes", options["from_nodes"], nodes)
+    _check_names("--to-nodes", options["to_nodes"], nodes)
+    _check_names("--nodes", options["node_names"], nodes)
+    _check_names("--from-inputs", options["from_inputs"], sorted(whole.datasets()))
+    _check_names("--to-outputs", options["to_outputs"], data)
+    _check_names("--load-versions", options["load_versions"], data)
+    _check_names("--tags", options["tags"], sorted(tags))
+    _check_names("--namespaces", options["namespaces"], sorted(spaces))
+    try:
+        whole.filter(
+            tags=options["tags"],
+            from_nodes=options["from_nodes"],
+            to_nodes=options["to_nodes"],
+            node_names=options["node_names"],
+            from_inputs=options["from_inputs"],
+            to_outputs=options["to_outputs"],
+            node_namespaces=options["namespaces"],
+        )
+    except ValueError as error:
+        raise UserError(
+            f"No node of {', '.join(names)} is within all of the options that choose "
+            "some; leave one of them out"
+        ) from error
+
+
+def _check_names(
+    option: str, names: Iterable[str] | None, known: Iterable[str]
+) -> None:
+    for name in names or ():
+        if name not in known:
+            raise UserError(f"{option}={name}: unknown; {suggest(name, known)}")
+
+
+def _check_runner(options: dict[str, Any]) -> None:
+    """Raise an error if there is no such runner, or it cannot run the nodes."""
+    name, params = options["runner"] or "SequentialRunner", options["runner_params"]
+    if options["is_async"] or params.get("is_async"):
+        raise UserError(
+            "--async and is_async: nodes that save while they compute, as training "
+            "does, cannot be run so; leave it out"
+        )
+    try:
+        load_obj(name, "kedro.runner")(**params)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--runner={name}: {error}; take SequentialRunner, which needs no "
+            "--runner-params, or ThreadRunner"
+        ) from error
 
 
 def _find_mistake(error: BaseException | None) -> BaseException | None:

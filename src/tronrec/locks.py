@@ -40,9 +40,21 @@ def hold(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[boo
 
 def is_free(path: Path) -> bool:
     """Return whether the file is there and surely no process holds its lock."""
+    return _probe(path) is True
+
+
+def is_held(path: Path) -> bool:
+    """Return whether the file is there and surely a process holds its lock."""
+    return _probe(path) is False
+
+
+def _probe(path: Path) -> bool | None:
+    """Return whether the lock can be had; None where nobody can tell."""
     try:
         with path.open("rb+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True

@@ -11,6 +11,9 @@ from pydantic_core import ErrorDetails
 from tronrec.errors import UserError
 from tronrec.params import Params
 
+MANY = 40
+"""Names that are listed where none of them is close to what was given."""
+
 
 def find_problems(model: type[Params], values: Any) -> dict[str, str]:
     """Return what keeps `values` from being parameters of `model`.
@@ -41,10 +44,13 @@ def unknown_names(
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return a question with the known name closest to `name`, or all known ones."""
+    """Return a question with the known name closest to `name`, or the known ones."""
+    known = list(known)
     if matches := get_close_matches(name, known, n=1):
         return f"did you mean {matches[0]}?"
-    return f"known: {', '.join(known)}"
+    others = len(known) - MANY
+    more = f" and {others} more" if others > 0 else ""
+    return f"known: {', '.join(known[:MANY]) or 'none'}{more}"
 
 
 def as_block(path: str, value: object) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Kedro's settings for this project."""
 
 from tronrec.config import SystemConfigLoader
-from tronrec.hooks import StaleOutputs
+from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs
 
 CONFIG_LOADER_CLASS = SystemConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -9,5 +9,6 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},  # an environment states differences only
 }
-HOOKS = (StaleOutputs(),)
+DATA_CATALOG_CLASS = RunCatalog
+HOOKS = (RunGuard(), StaleOutputs())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run

@@ -66,6 +66,8 @@ class CheckpointFolderDataset(AbstractDataset[dict[str, Checkpoint], Loaders]):
     that is not there has no checkpoints.
     """
 
+    optional = True
+
     def __init__(
         self, *, filepath: str, metadata: dict[str, Any] | None = None
     ) -> None:

@@ -29,7 +29,7 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = Path(filepath)
-        self._missing_ok = missing_ok
+        self.optional = missing_ok
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         Raises:
             UserError: The file was damaged by something else.
         """
-        if self._missing_ok and not self._exists():
+        if self.optional and not self._exists():
             return {}
         try:
             record: dict[str, Any] = json.loads(self._filepath.read_bytes())
@@ -63,4 +63,4 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return self._filepath.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "missing_ok": self._missing_ok}
+        return {"filepath": str(self._filepath), "missing_ok": self.optional}

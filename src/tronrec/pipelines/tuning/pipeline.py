@@ -4,6 +4,10 @@ from kedro.pipeline import Node, Pipeline
 
 from tronrec.pipelines.tuning import nodes
 
+SHARED = "shared"
+"""The tag of nodes whose outputs several runs may write at once: each writes the same,
+from the whole study."""
+
 PLOTS = ("history", "importances", "slices", "parallel", "pareto")
 
 
@@ -46,18 +50,21 @@ def create_pipeline() -> Pipeline:
                 nodes.tabulate_trials,
                 inputs="searched_study",
                 outputs="trials",
+                tags=SHARED,
                 name="tabulate_trials",
             ),
             Node(
                 nodes.choose_system,
                 inputs=["trials", "params:tuning"],
                 outputs="tuned_system",
+                tags=SHARED,
                 name="choose_system",
             ),
             Node(
                 nodes.plot_study,
                 inputs="searched_study",
                 outputs={plot: f"tuning_{plot}" for plot in PLOTS},
+                tags=SHARED,
                 name="plot_study",
             ),
         ]

@@ -1,0 +1,140 @@
+"""Looks before a run whether it can be done: nobody in its way, everything there."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.claims import Claim, claimed
+from tronrec.datasets.raw_log import RawLogDataset
+from tronrec.errors import UserError
+from tronrec.hooks.recipes import RecipeBook
+from tronrec.pipelines.tuning.pipeline import SHARED
+
+
+class RunCatalog(DataCatalog):
+    """Kedro's catalog, in which an unfinished output counts as missing."""
+
+    unfinished: frozenset[str] = frozenset()
+
+    def exists(self, ds_name: str) -> bool:
+        """Return whether there is such an output, and its node has finished it."""
+        return ds_name not in self.unfinished and super().exists(ds_name)
+
+
+class RunGuard:
+    """Claims what a run writes, and refuses one that cannot end well."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._claims = ExitStack()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Find out where the data root is."""
+        self._folder = lock_folder(context)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: RunCatalog
+    ) -> None:
+        """Refuse a run that gets in another's way or lacks something.
+
+        Raises:
+            UserError: The message says what is to be done.
+        """
+        self._claims.close()  # an interrupted run in a notebook has left them
+        if "ParallelRunner" in str(run_params.get("runner")):
+            raise UserError(
+                "--runner=ParallelRunner: every node would get a process of its own, "
+                "without the locks of this one; the nodes use all cores anyway. Leave "
+                "it out, or take ThreadRunner to run independent nodes side by side"
+            )
+        nodes: Iterable[Node] = pipeline.nodes
+        if run_params.get("only_missing_outputs"):
+            book = RecipeBook(catalog, self._folder)
+            outputs = filter(book.is_unfinished, pipeline.all_outputs())
+            catalog.unfinished = frozenset(outputs)
+            nodes = [node for node in nodes if not _is_made(node, catalog)]
+        claim = _claim(nodes, catalog)
+        with ExitStack() as stack:
+            if self._folder is not None and claim.writes:
+                stack.enter_context(claimed(self._folder, claim))
+            if missing := [*_missing(claim.reads, catalog)]:
+                raise UserError("\n  ".join(("Inputs are missing:", *missing)))
+            self._claims = stack.pop_all()
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Let go of the outputs."""
+        self._claims.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Let go of the outputs."""
+        self._claims.close()
+
+
+def lock_folder(context: KedroContext) -> Path:
+    """Return the folder of the locks of the data root."""
+    data_root = str(context.config_loader["globals"].get("data_root", "data"))
+    return Path(context.project_path) / data_root / ".locks"
+
+
+def is_file(name: str, catalog: DataCatalog) -> bool:
+    """Return whether a name is that of a dataset outside of the memory."""
+    if name.startswith("params:") or name == "parameters" or name not in catalog:
+        return False
+    return not isinstance(catalog.get(name), MemoryDataset)
+
+
+def _is_made(node: Node, catalog: DataCatalog) -> bool:
+    """Return whether Kedro would pass a node over with `--only-missing-outputs`."""
+    return all(catalog.exists(n) for n in node.outputs if is_file(n, catalog))
+
+
+def _claim(nodes: Iterable[Node], catalog: DataCatalog) -> Claim:
+    """Return what nodes read and write outside of the memory."""
+    writes, reads, shared, groups = set(), set(), set(), set()
+    for node in nodes:
+        writes |= {name for name in node.outputs if is_file(name, catalog)}
+        reads |= {name for name in node.inputs if is_file(name, catalog)}
+        if SHARED in node.tags:
+            shared |= {*node.outputs}
+        for name in node.inputs:
+            if name.startswith("params:") and name.endswith(".parallel"):
+                parallel = catalog.load(name)
+                if parallel.machines > 1:
+                    groups.add(parallel.rendezvous)
+    return Claim(
+        frozenset(writes),
+        frozenset(reads - writes),
+        frozenset(shared),
+        groups.pop() if groups else None,
+    )
+
+
+def _missing(names: Iterable[str], catalog: DataCatalog) -> Iterator[str]:
+    """Yield a line for each pipeline that makes some of the inputs that are missing.
+
+    Raises:
+        DatasetError: The raw files are missing; its cause is a `UserError`.
+    """
+    missing = defaultdict(list)
+    for name in sorted(names):
+        dataset = catalog.get(name)
+        if isinstance(dataset, RawLogDataset):
+            dataset.load()
+        elif not (getattr(dataset, "optional", False) or catalog.exists(name)):
+            makers = (p for p in pipelines if name in pipelines[p].all_outputs())
+            missing[next(makers, None)].append(name)
+    for pipeline, lacking in missing.items():
+        remedy = f": `kedro run --pipelines={pipeline}` makes them" if pipeline else ""
+        yield f"{', '.join(lacking)}{remedy}"
