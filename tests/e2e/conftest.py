@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +87,10 @@ def otto(open_shop: Callable[[], Shop]) -> Shop:
     shop = open_shop()
     shop.run("--pipeline=simulate_otto")
     return shop
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 100
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -111,4 +111,4 @@ def test_a_model_that_was_never_trained(otto: Shop, open_shop):
     shop: Shop = open_shop()
     shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")
     error = shop.fail("--pipeline=evaluate_otto")
-    assert "model.safetensors: no such file; the train_* pipeline writes it" in error
+    assert "otto.history, otto.model: `kedro run --pipelines=train_otto` makes" in error

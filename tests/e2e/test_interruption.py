@@ -9,8 +9,9 @@ import polars as pl
 import torch
 
 from tronrec.checkpoint import Checkpoint
+from tronrec.reporting.paper import LABELS
 
-from .conftest import Shop
+from .conftest import Shop, wait_until
 
 KILLS = 10
 EPOCHS = 12
@@ -65,3 +66,43 @@ def test_ten_kills_at_random_moments_change_nothing(otto: Shop, open_shop):
         for shop in (killed, unbroken)
     ]
     assert metrics[0] == metrics[1]
+
+
+def test_an_unfinished_training_is_not_taken_for_a_finished_one(otto: Shop, open_shop):
+    shop: Shop = open_shop()
+    command = [*train(shop, otto), "--only-missing-outputs"]
+    kill_when(shop, command, lambda: finished_epochs(shop) > 1)
+    done = finished_epochs(shop)
+    assert done < EPOCHS
+    skipped = shop.run(*train(shop, otto), "--from-nodes=otto.select_model")
+    assert "An earlier run has not finished otto.history, otto.checkpoint" in skipped
+    assert "give --from-nodes=otto.train_model" in skipped
+    shop.run(*command)
+    summary = (shop.data / "08_reporting/otto/summary.md").read_text()
+    assert f"of {EPOCHS}, chosen by" in summary
+    assert finished_epochs(shop) == EPOCHS
+
+
+def test_an_unfinished_benchmark_is_not_taken_for_a_finished_one(otto, open_shop):
+    shop: Shop = open_shop()
+    systems = "otto.benchmark.systems=tron_xl sasrec_ssm gru4rec_plus"
+    small = "otto.benchmark.epochs=2,otto.benchmark.resamples=100"
+    raw = f"raw_root={otto.data / '01_raw'}"
+    command = ["--pipeline=benchmark_otto", f"--params={raw},{systems},{small}"]
+    command += ["--only-missing-outputs"]
+    checkpoints = shop.data / "06_models/otto/benchmark"
+    kill_when(shop, command, lambda: len(list(checkpoints.glob("*.safetensors"))) > 1)
+    shop.run(*command)
+    results = json.loads((shop.data / "08_reporting/otto/benchmark.json").read_text())
+    named = results.keys() & {*LABELS, "as_configured"}
+    assert named == {"tron_xl", "sasrec_ssm", "gru4rec_plus", "as_configured"}
+    assert {results[name]["epochs"] for name in named} == {2}
+
+
+def kill_when(shop: Shop, command: list[str], happened) -> None:
+    process = shop.start(*command)
+    try:
+        wait_until(happened)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()

@@ -3,14 +3,13 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tronrec.checkpoint import Checkpoint
 
-from .conftest import Shop
+from .conftest import Shop, wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds child processes in /proc"
@@ -37,13 +36,6 @@ def children(process: subprocess.Popen[str]) -> list[Path]:
     """Return the folders in /proc of the children: there while they live."""
     threads = Path(f"/proc/{process.pid}/task").glob("*/children")
     return [Path("/proc") / pid for file in threads for pid in file.read_text().split()]
-
-
-def wait_until(happened) -> None:
-    end = time.monotonic() + 100
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_no_worker_outlives_the_run_which_goes_on_where_it_was(otto: Shop, open_shop):
