@@ -9,6 +9,8 @@ The names here are imported when they are used: `import tronrec` takes no time.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tronrec.version import __version__
+
 if TYPE_CHECKING:
     from tronrec.errors import UserError
     from tronrec.evaluation.model import evaluate_model as evaluate
@@ -17,9 +19,15 @@ if TYPE_CHECKING:
 
     load = TrainedModel.load
 
-__version__ = "0.1.0"
-
-__all__ = ["Request", "TrainedModel", "UserError", "evaluate", "load", "train"]
+__all__ = [
+    "Request",
+    "TrainedModel",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "load",
+    "train",
+]
 
 _PLACES = {
     "Request": ("recommend", "Request"),

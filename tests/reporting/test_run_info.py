@@ -2,13 +2,16 @@ import json
 import platform
 import subprocess
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tronrec.params import DatasetParams, TrainingParams
+from tronrec.reporting import run_info
 from tronrec.reporting.run_info import describe_run, source_version
+from tronrec.version import __version__
 
 
 @pytest.fixture
@@ -51,6 +54,20 @@ def test_no_source_version_without_git(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert source_version(checkout) is None
+
+
+def test_the_package_need_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kedro runs the project from its folder; then there is no metadata of it."""
+
+    def version(package: str) -> str:
+        if package == "tronrec":
+            raise PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr(run_info, "version", version)
+    history = pl.DataFrame({"seconds": [1.0], "evaluation_seconds": [1.0]})
+    run = describe_run("otto", DatasetParams(), {}, {}, history)
+    assert run["versions"]["tronrec"] == __version__
 
 
 def test_describe_run() -> None:

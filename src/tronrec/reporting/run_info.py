@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 
 from tronrec.params import DatasetParams
+from tronrec.version import __version__
 
-PACKAGES = ("tronrec", "torch", "polars", "numpy", "kedro")
+PACKAGES = ("torch", "polars", "numpy", "kedro")
 
 
 def source_version(file: Path = Path(__file__)) -> dict[str, Any] | None:
@@ -67,6 +68,7 @@ def describe_run(
         "source": source_version(),
         "versions": {
             "python": platform.python_version(),
+            "tronrec": __version__,  # the package itself need not be installed
             **{package: version(package) for package in PACKAGES},
         },
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
