@@ -32,6 +32,7 @@ from tronrec.training.hard_negatives import HardestNegatives
 from tronrec.training.history import VALIDATION, best_epoch, describe, history_table
 from tronrec.training.memory import release_freed
 from tronrec.training.optimizers import choose_optimizers
+from tronrec.training.proportions import warn_of_oversize
 from tronrec.training.schedule import learning_rate
 from tronrec.training.session_parallel import choose_batches
 from tronrec.training.step import Step
@@ -82,6 +83,8 @@ class Trainer:
             )
         self.params, self.data, self.device = params, data, device
         self.workers = workers or SingleProcess()
+        if self.workers.rank == 0:
+            warn_of_oversize(params, items=data.num_items, sessions=len(data.fit))
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
         self.terms = RankingTerms.count(params.ranking, data.num_items, data.fit.items)
