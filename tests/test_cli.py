@@ -47,6 +47,13 @@ def test_an_unknown_pipeline_is_one_message(python: Run) -> None:
     )
 
 
+def test_errors_of_kedro_have_a_text(python: Run) -> None:
+    """Not so with click 8.5, which shows an error when it is no longer handled."""
+    completed = python("-m", "kedro", "registry", "describe", "nope")
+    assert completed.returncode == 1
+    assert "'nope' pipeline not found" in completed.stdout + completed.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
