@@ -11,6 +11,11 @@ def create_pipeline() -> Pipeline:
     `last_benchmark_checkpoints` is `benchmark_checkpoints` as an earlier run left it:
     finished systems are not trained again, an interrupted one goes on.
     """
+    return _measure() + _report()
+
+
+def _measure() -> Pipeline:
+    """Return the nodes that train systems and rank the test events."""
     return Pipeline(
         [
             Node(
@@ -47,6 +52,14 @@ def create_pipeline() -> Pipeline:
                 outputs="baseline_ranks",
                 name="rank_baselines",
             ),
+        ]
+    )
+
+
+def _report() -> Pipeline:
+    """Return the nodes that compare the ranks, and write table, page and figure."""
+    return Pipeline(
+        [
             Node(
                 nodes.compare_systems,
                 inputs=[
