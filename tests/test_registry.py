@@ -18,7 +18,16 @@ from tronrec.systems import DATASETS
 
 Run = Callable[..., CompletedProcess[str]]
 
-VERBS = ("prepare", "train", "evaluate", "tune", "benchmark", "simulate")
+VERBS = (
+    "prepare",
+    "train",
+    "evaluate",
+    "tune",
+    "benchmark",
+    "simulate",
+    "experiment",
+    "simulate_experiment",
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from tronrec.pipelines import (
     benchmark,
     encoding,
     evaluation,
+    experiment,
     filtering,
     ingestion,
     reporting,
@@ -37,6 +38,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "tune": prepare + tuning.create_pipeline(),
         "benchmark": prepare + benchmark.create_pipeline(),
         "simulate": simulation.create_pipeline(),
+        "experiment": experiment.create_pipeline(),
+        "simulate_experiment": experiment.create_simulation(),
     }
     pipelines = {
         f"{verb}_{dataset}": Pipeline(pipeline, namespace=dataset)

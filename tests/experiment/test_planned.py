@@ -21,7 +21,11 @@ from tronrec.experiment.schemas import (
     TIME,
     VISITOR,
 )
-from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
+from tronrec.params.experiment import (
+    ExperimentParams,
+    MetricParams,
+    SimulatedTestParams,
+)
 
 EXPERIMENT = ExperimentParams(groups={"a": 2, "b": 1}, control="a")
 PARAMS = SimulatedTestParams(
@@ -33,8 +37,8 @@ PARAMS = SimulatedTestParams(
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pl.DataFrame, pl.DataFrame]:
-    shown = pl.concat(planned.exposures(EXPERIMENT, PARAMS))
-    return shown, pl.concat(planned.outcomes(EXPERIMENT, PARAMS))
+    shown = planned.scan_exposures(EXPERIMENT, PARAMS).collect()
+    return shown, planned.scan_outcomes(EXPERIMENT, PARAMS).collect()
 
 
 def test_tables_have_the_columns_of_a_log(tables):
@@ -95,9 +99,28 @@ def test_uplifts_are_as_planned(tables):
 
 
 def test_the_seed_decides_and_blocks_are_apart(tables):
-    _, followed = tables
-    assert_frame_equal(pl.concat(planned.outcomes(EXPERIMENT, PARAMS)), followed)
-    first, second = planned.exposures(EXPERIMENT, PARAMS)
-    assert first[VISITOR].max() < second[VISITOR].min() == planned.BLOCK
+    shown, followed = tables
+    assert_frame_equal(planned.scan_outcomes(EXPERIMENT, PARAMS).collect(), followed)
+    blocks = shown.select(pl.col(VISITOR) // planned.BLOCK)
+    assert blocks.to_series().is_sorted()
     other = PARAMS.model_copy(update={"seed": 1})
-    assert not pl.concat(planned.outcomes(EXPERIMENT, other)).equals(followed)
+    assert not planned.scan_outcomes(EXPERIMENT, other).collect().equals(followed)
+
+
+def test_the_truth_is_that_of_the_metrics():
+    experiment = EXPERIMENT.model_copy(
+        update={
+            "metrics": {
+                "clicks": MetricParams(numerator="click", denominator="impressions"),
+                "orders_per_cart": MetricParams(numerator="order", denominator="cart"),
+                "looks": MetricParams(numerator="look"),
+            }
+        }
+    )
+    found = planned.truth(experiment, PARAMS)
+    assert found["label"] == "planned"
+    assert found["uplifts"]["a"] == {"clicks": 0, "orders_per_cart": 0, "looks": 0}
+    assert found["uplifts"]["b"] == pytest.approx(
+        {"clicks": 0.5, "orders_per_cart": 0.5, "looks": 0}
+    )
+    assert "paper" in planned.truth(EXPERIMENT, SimulatedTestParams())["label"]

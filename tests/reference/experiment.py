@@ -1,6 +1,7 @@
 """The statistics of an experiment, written out visitor by visitor."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -65,3 +66,76 @@ def totals_by_day(
             ]
         )
     return found
+
+
+def read_logs(
+    exposures: list[dict], outcomes: list[dict], params, begin, end
+) -> tuple[dict[str, str], dict[tuple[str, int], dict[str, float]]]:
+    """Return the group of each visitor in the test, and what each did on which day.
+
+    Row by row, as the rules are written down: the first of rows with one id counts;
+    bots and visitors of two groups are left out; an outcome follows the last list of
+    its visitor that showed its item, within the window.
+    """
+    earliest = begin - timedelta(days=params.days_before)
+    window = timedelta(hours=params.attribution_hours)
+
+    def day_of(moment: datetime) -> int:
+        last = min(moment, end - timedelta(milliseconds=1))
+        return max(-1, (last - begin) // timedelta(days=1))
+
+    def first_of(rows: list[dict], number: str) -> list[dict]:
+        seen, kept = set(), []
+        for row in sorted(rows, key=lambda row: row["timestamp"]):
+            key = row["visitor_id"], row[number]
+            if row[number] is None or key not in seen:
+                kept.append(row)
+            seen.add(key)
+        return kept
+
+    shown = [
+        row
+        for row in first_of(exposures, "exposure_id")
+        if row["visitor_id"]
+        and earliest <= row["timestamp"] < end
+        and (row["timestamp"] < begin or row["group"] in params.weights)
+    ]
+    groups: dict[str, set[str]] = {}
+    per_day: dict[tuple[str, int], int] = {}
+    for row in shown:
+        place = row["visitor_id"], day_of(row["timestamp"])
+        per_day[place] = per_day.get(place, 0) + 1
+        if row["timestamp"] >= begin:
+            groups.setdefault(row["visitor_id"], set()).add(row["group"])
+    bots = {
+        visitor
+        for (visitor, day), count in per_day.items()
+        if day >= 0 and count > params.max_exposures_a_day
+    }
+    in_test = {
+        visitor: next(iter(own))
+        for visitor, own in groups.items()
+        if len(own) == 1 and visitor not in bots
+    }
+    done: dict[tuple[str, int], dict[str, float]] = {}
+    for (visitor, day), count in per_day.items():
+        if visitor in in_test:
+            done.setdefault((visitor, day), {})["impressions"] = count
+    for row in first_of(outcomes, "outcome_id"):
+        before = [
+            own["timestamp"]
+            for own in shown
+            if own["visitor_id"] == row["visitor_id"]
+            and own["timestamp"] <= row["timestamp"] <= own["timestamp"] + window
+            and (params.attribution == "any_item" or row["item_id"] in own["items"])
+        ]
+        if row["visitor_id"] not in in_test or not before:
+            continue
+        day = -1 if max(before) < begin else day_of(row["timestamp"])
+        own = done.setdefault((row["visitor_id"], day), {})
+        for key, value in (
+            (row["kind"], 1),
+            (f"{row['kind']} quantity", row["quantity"]),
+        ):
+            own[key] = own.get(key, 0) + value
+    return in_test, done

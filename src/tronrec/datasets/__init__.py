@@ -1,6 +1,7 @@
 """Catalog datasets that kedro-datasets lacks."""
 
 from tronrec.datasets.checkpoint import CheckpointDataset, CheckpointFolderDataset
+from tronrec.datasets.event_log import EventLogDataset
 from tronrec.datasets.lazy_frame import LazyFrameDataset
 from tronrec.datasets.packed_sessions import PackedSessionsDataset
 from tronrec.datasets.raw_log import RawLogDataset
@@ -11,6 +12,7 @@ from tronrec.datasets.whole_file import WholeFileDataset
 __all__ = [
     "CheckpointDataset",
     "CheckpointFolderDataset",
+    "EventLogDataset",
     "LazyFrameDataset",
     "PackedSessionsDataset",
     "RawLogDataset",

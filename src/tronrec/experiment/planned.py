@@ -11,21 +11,25 @@ number.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from tronrec.data.clicks import scan_frames
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.schemas import (
     EXPOSURE,
+    EXPOSURES,
     GROUP,
     ITEM,
     ITEMS,
     KIND,
     MOMENT,
     OUTCOME,
+    OUTCOMES,
     QUANTITY,
     TIME,
     VISITOR,
@@ -51,6 +55,16 @@ MORE_PIECES = 0.3
 """Pieces of an ordered item beyond the first, in the mean."""
 ATTENTION = 2
 """A uniform draw to this power prefers the first places of a list."""
+
+NUMBERS = dict.fromkeys((EXPOSURE, OUTCOME, VISITOR, ITEM), pl.Int64())
+SHOWN = pl.Schema(
+    {name: NUMBERS.get(name, dtype) for name, dtype in EXPOSURES.items()}
+    | {ITEMS: pl.List(pl.Int64())}
+)
+FOLLOWED = pl.Schema(
+    {name: NUMBERS.get(name, dtype) for name, dtype in OUTCOMES.items()}
+)
+"""The two tables, with numbers for ids."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,27 +125,48 @@ def _draw_exposures(
     return visitor, time
 
 
-def exposures(
+def scan_exposures(
     experiment: ExperimentParams, params: SimulatedTestParams
-) -> Iterator[pl.DataFrame]:
-    """Yield the lists that were shown; before the test, none has a group."""
-    for block, draws in _blocks(experiment, params):
-        yield _exposures(params, block, draws)
+) -> pl.LazyFrame:
+    """Return the lists that were shown; before the test, none has a group."""
+
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
+        for block, draws in _draw_blocks(experiment, params):
+            yield _exposures(params, block, draws)
+
+    return scan_frames(frames, SHOWN)
 
 
-def outcomes(
+def scan_outcomes(
     experiment: ExperimentParams, params: SimulatedTestParams
-) -> Iterator[pl.DataFrame]:
-    """Yield what came of the lists."""
-    for block, draws in _blocks(experiment, params):
-        yield _outcomes(params, block, draws)
+) -> pl.LazyFrame:
+    """Return what came of the lists."""
+
+    def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
+        for block, draws in _draw_blocks(experiment, params):
+            yield _outcomes(params, block, draws)
+
+    return scan_frames(frames, FOLLOWED)
 
 
-def _blocks(
+def _draw_blocks(
     experiment: ExperimentParams, params: SimulatedTestParams
 ) -> Iterator[tuple[int, Draws]]:
     for block in range(-(-params.visitors // BLOCK)):
         yield block, draw_block(experiment, params, block)
+
+
+def truth(experiment: ExperimentParams, params: SimulatedTestParams) -> dict[str, Any]:
+    """Return the planned uplifts, group -> metric -> uplift, as figures want them."""
+    uplifts: dict[str, dict[str, float]] = {}
+    for group in experiment.weights:
+        factors = {kind: 1 + own for kind, own in params.planned.get(group, {}).items()}
+        for name, metric in experiment.measured.items():
+            numerator = factors.get(metric.numerator, 1)
+            uplift = numerator / factors.get(metric.denominator, 1) - 1
+            uplifts.setdefault(group, {})[name] = round(uplift, 12)
+    label = "planned" if params.effects else "planned, TRON XL's as in the paper"
+    return {"label": label, "uplifts": uplifts}
 
 
 def _exposures(params: SimulatedTestParams, block: int, draws: Draws) -> pl.DataFrame:
@@ -166,9 +201,12 @@ def _outcomes(params: SimulatedTestParams, block: int, draws: Draws) -> pl.DataF
                     TIME: pl.Series(time[happened]).cast(MOMENT),
                     KIND: [kind] * int(happened.sum()),
                     ITEM: item[happened],
-                    QUANTITY: draws.pieces[happened] if kind == "order" else 1,
+                    QUANTITY: draws.pieces[happened]
+                    if kind == "order"
+                    else np.ones(happened.sum()),
                 },
-                schema_overrides={KIND: pl.String, QUANTITY: pl.Float64},
+                schema=FOLLOWED,
+                strict=False,
             )
         )
     return pl.concat(parts)

@@ -135,7 +135,7 @@ PAPER_EFFECTS = {"tron_xl": {"click": 0.1814, "cart": 0.2385, "order": 0.2367}}
 class SimulatedTestParams(Params):
     """A made-up test whose uplifts are known, because they are planned."""
 
-    visitors: int = Field(150_000, ge=2)
+    visitors: int = Field(300_000, ge=2)
     """Visitors that see at least one list."""
     begin: Moment = datetime(2023, 5, 9, tzinfo=UTC)
     """The paper's test began on this day."""
