@@ -10,6 +10,8 @@ from jaxtyping import Int
 
 from tronrec.checkpoint import Checkpoint, ModelCard, with_prefix
 from tronrec.data import item_ids
+from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
 
@@ -42,6 +44,26 @@ class ModelFile:
         model.load_state_dict(checkpoint.part("model"), assign=True)
         terms = RankingTerms(card.parameters.ranking, tensors.get(TREND))
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
+
+    def check_data(self, ids: pl.Series, fit: PackedSessions) -> None:
+        """Refuse data of another preparation than the model was trained on.
+
+        Its item numbers would mean other items, or its test sessions be known to the
+        model, and nothing in the metrics would show it.
+
+        Raises:
+            UserError: The items, or the sessions to learn from, are others.
+        """
+        if not self.item_ids.equals(ids):
+            now = f"items ({len(self.item_ids):,}, and now {len(ids):,})"
+        elif self.card.data.fit != fit.fingerprint():
+            now = "sessions"
+        else:
+            return
+        raise UserError(
+            f"The model was trained on other {now} than the data set has now: train it "
+            "again, or prepare the data with the parameters of then"
+        )
 
     def checkpoint(self) -> Checkpoint:
         """Return the tensors and facts that `read` reads."""

@@ -7,17 +7,28 @@ import polars as pl
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.params import EvaluationParams
-from tronrec.schemas import COUNT
+from tronrec.schemas import COUNT, ITEM
 
 
-def measure_model(
-    model: Checkpoint, test: PackedSessions, params: EvaluationParams, device: str
+def measure_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    model: Checkpoint,
+    items: pl.DataFrame,
+    fit: PackedSessions,
+    test: PackedSessions,
+    params: EvaluationParams,
+    device: str,
 ) -> dict[str, Any]:
-    """Return the metrics of the model over all events of the test sessions."""
+    """Return the metrics of the model over all events of the test sessions.
+
+    Raises:
+        UserError: The sessions are not of the preparation that it was trained on.
+    """
     from tronrec.evaluation.model import evaluate_model
     from tronrec.model_file import ModelFile
 
-    return evaluate_model(ModelFile.read(model), test, params, device)
+    file = ModelFile.read(model)
+    file.check_data(items[ITEM], fit)
+    return evaluate_model(file, test, params, device)
 
 
 def evaluate_baselines(

@@ -13,6 +13,8 @@ def create_pipeline() -> Pipeline:
                 nodes.measure_model,
                 inputs=[
                     "model",
+                    "items",
+                    "fit_sessions",
                     "test_sessions",
                     "params:evaluation",
                     "params:device",

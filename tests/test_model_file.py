@@ -1,0 +1,37 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from tronrec.checkpoint import DataFingerprints, ModelCard
+from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
+from tronrec.model_file import ModelFile
+from tronrec.models.recommender import Recommender
+from tronrec.params import ModelParams, RankingParams
+from tronrec.retrieval.ranking_terms import RankingTerms
+
+IDS = pl.Series("item_id", [30, 10, 20])
+
+
+def sessions(*items: int) -> PackedSessions:
+    return PackedSessions(np.array(items, np.int32), np.array([0, len(items)]))
+
+
+def make_file(fit: PackedSessions) -> ModelFile:
+    data = DataFingerprints(items=3, fit=fit.fingerprint(), validation="")
+    card = ModelCard.model_construct(data=data)
+    terms = RankingTerms(RankingParams(), None)
+    model = Recommender(ModelParams(hidden_size=4, feed_forward=4), 3)
+    return ModelFile(model, terms, IDS, np.ones(3, np.int64), card)
+
+
+def test_a_model_is_measured_on_its_own_preparation() -> None:
+    fit = sessions(1, 2, 3)
+    file = make_file(fit)
+    file.check_data(IDS.clone(), fit)
+    with pytest.raises(UserError, match=r"other items \(3, and now 2\)"):
+        file.check_data(IDS[:2], fit)
+    with pytest.raises(UserError, match="other items"):
+        file.check_data(IDS.sort(), fit)
+    with pytest.raises(UserError, match=r"other sessions .* train it again"):
+        file.check_data(IDS, sessions(1, 2))
