@@ -1,7 +1,7 @@
 """Kedro's settings for this project."""
 
 from tronrec.config import SystemConfigLoader
-from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs
+from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs, ThreadPolicy
 
 CONFIG_LOADER_CLASS = SystemConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -10,5 +10,5 @@ CONFIG_LOADER_ARGS = {
     "merge_strategy": {"parameters": "soft"},  # an environment states differences only
 }
 DATA_CATALOG_CLASS = RunCatalog
-HOOKS = (RunGuard(), StaleOutputs())
+HOOKS = (ThreadPolicy(), RunGuard(), StaleOutputs())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run
