@@ -1,15 +1,17 @@
 """The recommenders that any trained model must beat, ranked by the same rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from jaxtyping import Int
+from scipy.sparse import csr_array
 
 from tronrec.baselines import neighbours
 from tronrec.baselines.sparse import collect_ranks
 from tronrec.data.packed import PackedSessions
 from tronrec.evaluation.ranking import Ranking
 from tronrec.params import Baseline
+from tronrec.progress import Progress
 
 
 def targets(sessions: PackedSessions) -> Int[np.ndarray, "events"]:
@@ -62,9 +64,9 @@ def rank_baselines(
         sessions: What to predict.
         depth: Ranks past this one are not told apart.
     """
-    num_items = len(counts)
+    num_items, wanted = len(counts), targets(sessions)
 
-    def rank(name: Baseline) -> Ranking:
+    def rank(name: Baseline, progress: Progress) -> Ranking:
         match name:
             case "most_popular":
                 return most_popular(counts, sessions, depth)
@@ -83,6 +85,17 @@ def rank_baselines(
                 parts = neighbours.rank_by_neighbours(
                     learned, num_items, sessions, depth
                 )
-        return collect_ranks(parts, targets(sessions), depth)
+        return collect_ranks(_noted(parts, progress), wanted, depth)
 
-    return {name: rank(name) for name in names}
+    rankings: dict[str, Ranking] = {}
+    for name in names:
+        with Progress(name, len(wanted), "events") as progress:
+            rankings[name] = rank(name, progress)
+    return rankings
+
+
+def _noted(parts: Iterable[csr_array], progress: Progress) -> Iterator[csr_array]:
+    """Yield the ranks of some events after the others, and note how many are done."""
+    for ranks in parts:
+        yield ranks
+        progress.update(ranks.shape[0])

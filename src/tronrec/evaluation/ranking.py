@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from tronrec.batches import Batch, SessionBatches
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
+from tronrec.progress import Progress
 from tronrec.retrieval.exact_top_k import ScoredItems
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.scorer import Scorer
@@ -102,7 +102,7 @@ def rank_targets(  # noqa: PLR0913 - all but three have sane defaults
         sessions: Sessions of at least two clicks, of items the model knows.
         depth: Ranks past this one are not told apart.
         batch_size: Events ranked at once; changes memory and time, not the result.
-        progress: Label of a progress bar; none without it.
+        progress: What the progress is called; None: it is not shown.
 
     Raises:
         UserError: The model's weights or scores are not finite.
@@ -116,15 +116,15 @@ def rank_targets(  # noqa: PLR0913 - all but three have sane defaults
     batches = predictions(
         sessions, window=model.params.window, batch_size=batch_size, device=device
     )
-    disable = None if progress else True
-    with tqdm(total=total, desc=progress, unit=" events", disable=disable) as bar:
+    shown = Progress(progress or "", total, "events", shown=progress is not None)
+    with shown:
         for batch, counted in batches:
             targets = batch.clicks[batch.targets][counted]
             scores = scorer.score(batch, counted)
             of_targets, best = scores.of(targets), scores.best_items(depth)
             ranks.append(_ranks(best, targets, of_targets, depth))
             _lower_best_ranks(best_ranks, best, depth)
-            bar.update(len(targets))
+            shown.update(len(targets))
     return Ranking(torch.cat(ranks).cpu().numpy(), best_ranks[1:].cpu().numpy())
 
 

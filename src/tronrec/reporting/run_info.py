@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from tronrec import threads
 from tronrec.params import DatasetParams
 from tronrec.version import __version__
 
@@ -71,5 +72,9 @@ def describe_run(
             "tronrec": __version__,  # the package itself need not be installed
             **{package: version(package) for package in PACKAGES},
         },
-        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "machine": {
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "threads": os.environ.get(threads.NUMBER),
+        },
     }

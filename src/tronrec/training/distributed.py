@@ -22,13 +22,13 @@ from torch import distributed
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from tqdm import tqdm
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.params import ParallelParams, SystemParams
+from tronrec.threads import Neighbours
 from tronrec.training.loop import Trainer, TrainingSessions
 from tronrec.training.state import save_state, train
 from tronrec.training.workers import DataParallel
@@ -173,7 +173,6 @@ def work(job: Job) -> None:
     """Train as one of the processes; this is what a worker runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launching process decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    tqdm.set_lock(threading.RLock())  # its own would outlive a worker that is killed
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
     first_here = int(os.environ["LOCAL_RANK"]) == 0
@@ -194,9 +193,10 @@ def work(job: Job) -> None:
     )
     trainer = Trainer(job.system, data, device, workers)
     last = Checkpoint.load(job.start) if job.start.exists() else None
-    for state in train(trainer, last):
-        if first_here:  # of each machine, so each has the checkpoint
-            _hand_over(save_state(state), job.finished)
+    with Neighbours():
+        for state in train(trainer, last):
+            if first_here:  # of each machine, so each has the checkpoint
+                _hand_over(save_state(state), job.finished)
     distributed.destroy_process_group()
 
 

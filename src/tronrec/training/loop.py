@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from tronrec.batches import Batch
 from tronrec.checkpoint import DataFingerprints, EpochRecord
@@ -26,6 +25,7 @@ from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
+from tronrec.progress import track
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.sampling import NegativeSampler
 from tronrec.training.hard_negatives import HardestNegatives
@@ -188,15 +188,15 @@ class Trainer:
         total = torch.zeros((), device=self.device, dtype=torch.float64)
         events = 0
         self.model.train()
-        disable = True if self.workers.rank else None
-        with tqdm(batches, label, self._steps, unit=" steps", disable=disable) as bar:
-            for number, batch in enumerate(bar, start=epoch * self._steps + 1):
-                rate = learning_rate(training, number, self._total)
-                loss = self.update(batch, negatives, rate)
-                total += loss * batch.predictions
-                events += batch.predictions
-                if number % RELEASE == 0:
-                    release_freed()
+        shown = self.workers.rank == 0
+        steps = track(batches, label, self._steps, "steps", shown=shown)
+        for number, batch in enumerate(steps, start=epoch * self._steps + 1):
+            rate = learning_rate(training, number, self._total)
+            loss = self.update(batch, negatives, rate)
+            total += loss * batch.predictions
+            events += batch.predictions
+            if number % RELEASE == 0:
+                release_freed()
         return float(total) / events
 
     def update(
