@@ -44,7 +44,8 @@ from tronrec.params import IngestionParams, SimulationParams
 params = SimulationParams(sessions=50, items=30, categories=3)
 with tempfile.TemporaryDirectory() as folder:
     write_raw_log(simulate_clicks(params), FORMATS["tabs"], Path(folder))
-    events = scan_events(find_raw_log(FORMATS["tabs"], folder), IngestionParams()).collect()
+    log = find_raw_log(FORMATS["tabs"], folder)
+    events = scan_events(log, IngestionParams()).collect()
     lines = (Path(folder) / "clicks.tsv").read_text().splitlines()
 assert events.height == len(lines) > 100
 """
