@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from tronrec import threads
 from tronrec.params import DatasetParams
 from tronrec.version import __version__
 
@@ -75,6 +74,6 @@ def describe_run(
         "machine": {
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
-            "threads": os.environ.get(threads.NUMBER),
+            "threads": os.environ.get("OMP_NUM_THREADS"),
         },
     }
