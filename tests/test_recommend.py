@@ -10,38 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tronrec
-from reference.data import make_card, make_state, random_sessions
+from reference.data import make_state, random_sessions
 from reference.ranking import scores_of_all
+from reference.trained import ITEMS, make_file
 from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.model_file import ModelFile
-from tronrec.models.recommender import Recommender
-from tronrec.params import ModelParams, RankingParams, SystemParams
 from tronrec.recommend import Request, TrainedModel
-from tronrec.retrieval.ranking_terms import RankingTerms
 
-ITEMS = 40
 cpu = torch.device("cpu")
-
-
-def make_file(seed: int = 0, *, plain: bool = False, text: bool = True) -> ModelFile:
-    torch.manual_seed(seed)
-    ranking = RankingParams()
-    if not plain:
-        ranking = RankingParams(trend=0.5, repeat_gains=[0, 2, 1])
-    system = SystemParams(
-        model=ModelParams(hidden_size=8, feed_forward=8, window=6, layers=1),
-        ranking=ranking,
-    )
-    model = Recommender(system.model, ITEMS).eval()
-    model.item_embeddings.data[1:].normal_()
-    terms = RankingTerms(ranking, None if plain else torch.randn(ITEMS + 1))
-    numbers = range(100, 100 + ITEMS)
-    ids = [f"sku-{number:04}" for number in numbers] if text else list(numbers)
-    card = make_card(epoch=1).model_copy(update={"parameters": system})
-    counts = np.random.default_rng(seed).integers(1, 99, ITEMS)
-    return ModelFile(model, terms, pl.Series("item_id", ids), counts, card)
 
 
 def best(file: ModelFile, session: list[int], allowed: set[int]) -> list[float]:

@@ -24,6 +24,7 @@ VERBS = (
     "evaluate",
     "tune",
     "benchmark",
+    "recommend",
     "simulate",
     "experiment",
     "simulate_experiment",
@@ -73,7 +74,7 @@ def test_prepare_starts_from_raw_files_alone(
 
 def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> None:
     """Kedro passes a parameter as a bare dict, quietly, where it cannot read a type."""
-    for verb in ("train", "simulate", "tune"):
+    for verb in ("train", "simulate", "tune", "recommend"):
         for node in pipelines[f"{verb}_otto"].nodes:
             assert get_type_hints(node.func)
 

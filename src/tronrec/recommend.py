@@ -22,6 +22,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.model_file import ModelFile
+from tronrec.params import LARGEST_K
 from tronrec.retrieval.scorer import Scorer, SessionScores
 from tronrec.schemas import PADDING
 
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 Id = int | str
 """An item's id in the shop: a whole number or text, as in the clicks."""
 
-LARGEST_K = 1000
-"""Longest list of recommendations."""
 SHALLOW = 32
 """Least depth of a search; requests of about the same depth are searched together."""
 
@@ -199,6 +198,7 @@ class TrainedModel:
             for place, request in enumerate(requests)
         ]
 
+    @torch.no_grad()
     def best_items(
         self, sessions: PackedSessions, k: int
     ) -> tuple[Int[np.ndarray, "sessions k"], Float[np.ndarray, "sessions k"]]:

@@ -4,6 +4,7 @@ from tronrec.datasets.checkpoint import CheckpointDataset, CheckpointFolderDatas
 from tronrec.datasets.event_log import EventLogDataset
 from tronrec.datasets.lazy_frame import LazyFrameDataset
 from tronrec.datasets.packed_sessions import PackedSessionsDataset
+from tronrec.datasets.parts import PartsDataset
 from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.datasets.record import RecordDataset
 from tronrec.datasets.study_storage import StudyStorageDataset
@@ -15,6 +16,7 @@ __all__ = [
     "EventLogDataset",
     "LazyFrameDataset",
     "PackedSessionsDataset",
+    "PartsDataset",
     "RawLogDataset",
     "RecordDataset",
     "StudyStorageDataset",

@@ -23,6 +23,7 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         *,
         filepath: str,
         format: str,
+        file: str | None = None,
         columns: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
@@ -33,6 +34,8 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         Args:
             filepath: The folder of the raw files: a path, or a URL that fsspec knows.
             format: A name in `tronrec.data.formats.FORMATS`.
+            file: The one file, or folder of parts, that is read; None: those under
+                the names of the format.
             columns: What the columns of the latter are called (`Columns`).
             fs_args: Options of the file system.
             credentials: Secret options of the file system.
@@ -43,6 +46,8 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
             known = ", ".join(FORMATS)
             raise UserError(f"format ({format}) of {filepath} is unknown; use {known}")
         self._format = FORMATS[format]
+        if file is not None:
+            self._format = self._format.of_one_file(file)
         self._fs_args = fs_args or {}
         self._credentials = credentials or {}
         self.metadata = metadata

@@ -19,6 +19,7 @@ from tronrec.params.experiment import (
 )
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
+from tronrec.params.recommendation import LARGEST_K, RecommendationParams
 from tronrec.params.strict import Params
 from tronrec.params.system import (
     Granularity,
@@ -38,6 +39,7 @@ from tronrec.params.tuning import (
 
 __all__ = [
     "AS_CONFIGURED",
+    "LARGEST_K",
     "Baseline",
     "BenchmarkParams",
     "Columns",
@@ -54,6 +56,7 @@ __all__ = [
     "ParallelParams",
     "Params",
     "RankingParams",
+    "RecommendationParams",
     "SamplingParams",
     "Scalar",
     "SimulatedTestParams",

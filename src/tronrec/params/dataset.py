@@ -12,6 +12,7 @@ from tronrec.params.data import (
 )
 from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
+from tronrec.params.recommendation import RecommendationParams
 from tronrec.params.strict import Params
 from tronrec.params.system import SystemParams
 from tronrec.params.tuning import TuningParams
@@ -54,6 +55,7 @@ class DatasetParams(SystemParams):
     filtering: FilteringParams = FilteringParams()
     splitting: SplittingParams = SplittingParams()
     evaluation: EvaluationParams = EvaluationParams()
+    recommendation: RecommendationParams = RecommendationParams()
     benchmark: BenchmarkParams = BenchmarkParams()
     tuning: TuningParams = TuningParams()
     simulation: SimulationParams = SimulationParams()

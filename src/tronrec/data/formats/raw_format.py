@@ -4,8 +4,8 @@ A format is one `RawFormat` in a module of this package; nothing else knows its 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal, Self
 
 import polars as pl
 
@@ -57,3 +57,7 @@ class RawFormat:
     written: tuple[Role, ...] = ("train",)
     source: str | None = None
     """Where its publisher offers it; None: it is the user's own."""
+
+    def of_one_file(self, name: str) -> Self:
+        """Return the format of a log of one file, or folder, that has another name."""
+        return replace(self, files={"train": name}, written=("train",), source=None)

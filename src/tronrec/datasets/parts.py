@@ -1,0 +1,65 @@
+"""A table in parts: a folder of Parquet files, each of which is whole or absent."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from kedro.io import AbstractDataset
+
+from tronrec.files import replacing
+
+SUFFIX = ".parquet"
+
+Parts = dict[str, pl.DataFrame | None]
+Loaders = dict[str, Callable[[], pl.DataFrame]]
+
+
+class PartsDataset(AbstractDataset[Parts, Loaders]):
+    """A folder with a Parquet file for each part, read one by one as they are needed.
+
+    What is saved replaces the parts of its names and leaves the others; None takes the
+    place of a part that is to go. A folder that is not there has no parts.
+    """
+
+    optional = True
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        save_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the folder.
+
+        Args:
+            filepath: The folder.
+            save_args: Options of `polars.DataFrame.write_parquet`.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath = Path(filepath)
+        self._save_args = save_args or {}
+        self.metadata = metadata
+
+    def load(self) -> Loaders:
+        """Return a function for each name that reads its part."""
+        files = sorted(self._filepath.glob(f"[!.]*{SUFFIX}"))
+        return {file.stem: partial(pl.read_parquet, file) for file in files}
+
+    def save(self, data: Parts) -> None:
+        """Write each file whole, or remove it."""
+        for name, table in data.items():
+            path = self._filepath / f"{name}{SUFFIX}"
+            if table is None:
+                path.unlink(missing_ok=True)
+                continue
+            with replacing(path) as aside:
+                table.write_parquet(aside, **self._save_args)
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "save_args": self._save_args}

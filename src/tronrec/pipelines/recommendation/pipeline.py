@@ -1,0 +1,34 @@
+"""From raw files of live sessions to the best items for each session."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines import ingestion
+from tronrec.pipelines.recommendation import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline that recommends to every live session.
+
+    Live clicks are read as those that a model is trained on. `last_recommendations` is
+    `recommendations` as an earlier run left it: its parts are not made again.
+    """
+    read = Pipeline(
+        ingestion.create_pipeline(),
+        namespace="live",
+        inputs={"raw_log": "live_log"},
+        outputs={"clicks": "live_sessions"},
+        parameters={"params:ingestion"},
+    )
+    recommend = Node(
+        nodes.recommend_items,
+        inputs=[
+            "model",
+            "live_sessions",
+            "params:recommendation",
+            "params:device",
+            "last_recommendations",
+        ],
+        outputs=["recommendations", "recommendation_report"],
+        name="recommend_items",
+    )
+    return read + Pipeline([recommend])
