@@ -10,7 +10,15 @@ COARSE = [torch.float32, torch.bfloat16, torch.float16]
 
 
 def assert_holds_the_best(table, hidden, depth, coarse) -> None:
-    found = ExactTopK(table, coarse).search(hidden, depth)
+    """For many hidden states, in the coarse precision, and for a few, in int8."""
+    with pytest.MonkeyPatch.context() as patch:
+        for few in (0, len(hidden)):
+            patch.setattr(exact_top_k, "FEW", few)
+            found = ExactTopK(table, coarse).search(hidden, depth)
+            assert_has_the_best(found, table, hidden, depth)
+
+
+def assert_has_the_best(found, table, hidden, depth) -> None:
     scores = hidden.double() @ table[1:].double().T
     for event, row in enumerate(scores):
         kept = found.item[found.event == event]
@@ -47,7 +55,7 @@ def test_blocks_of_items_change_nothing(block, monkeypatch):
     torch.manual_seed(0)
     table, hidden = torch.randn(301, 12), torch.randn(9, 12)
     whole = ExactTopK(table, torch.bfloat16).search(hidden, 10)
-    monkeypatch.setattr(exact_top_k, "BLOCK", block)
+    monkeypatch.setattr(exact_top_k, "SCORES", 9 * block)
     assert_holds_the_best(table, hidden, 10, torch.bfloat16)
     parts = ExactTopK(table, torch.bfloat16).search(hidden, 10)
 
@@ -67,3 +75,21 @@ def test_few_items_are_left_in_doubt():
     table, hidden = torch.randn(20_001, 64), torch.randn(32, 64)
     found = ExactTopK(table, torch.bfloat16).search(hidden, 20)
     assert len(found.event) < 32 * 200
+
+
+@pytest.mark.parametrize("size", [8, 31, 32, 200, 201])
+@pytest.mark.parametrize("lengths", [(1, 1), (1e-6, 1e3)])
+def test_a_table_of_int8_finds_the_best_of_rows_of_any_length(size, lengths):
+    torch.manual_seed(0)
+    low, high = lengths
+    table = torch.randn(700, size) * (low + (high - low) * torch.rand(700, 1) ** 9)
+    for events in (1, 2, 8):
+        hidden = torch.randn(events, size)
+        assert_holds_the_best(table, hidden, 20, torch.float32)
+
+
+def test_few_items_are_left_in_doubt_by_int8():
+    torch.manual_seed(0)
+    table, hidden = torch.randn(20_001, 64), torch.randn(8, 64)
+    found = ExactTopK(table, torch.float32).search(hidden, 20)
+    assert len(found.event) < 8 * 200

@@ -39,20 +39,30 @@ def all_products(
     hidden: Float[Tensor, "events size"],
     vectors: Float[Tensor, "items size"],
     scratch: Scratch,
-) -> Float[Tensor, "events items"]:
+    fill: int = 0,
+) -> Float[Tensor, "events wider"]:
     """Return the product of every hidden state with every item vector.
 
     Hidden states are rounded to the dtype of the vectors, and so are the products. They
     lie in the memory of `scratch`.
+
+    Args:
+        hidden: Hidden state of each event.
+        vectors: Item vectors.
+        scratch: Memory for the products.
+        fill: Columns of -inf that follow those of the items.
     """
-    events, hidden = len(hidden), round_rows(hidden, vectors.dtype)
-    out = scratch.take(hidden, len(hidden), len(vectors))
+    events, items, hidden = len(hidden), len(vectors), round_rows(hidden, vectors.dtype)
+    whole = scratch.take(hidden, len(hidden), items + fill)
+    whole[:, items:] = -torch.inf
+    out = whole[:, :items]
     if hidden.device.type == "cpu" and hidden.dtype == torch.float32:
         tiles = torch.split(vectors, TILE), torch.split(out, TILE, dim=1)
         for part, products in zip(*tiles, strict=True):
             torch.mm(hidden, part.T, out=products)
-        return out
-    return torch.mm(hidden, vectors.T, out=out)[:events]
+    else:
+        torch.mm(hidden, vectors.T, out=out)
+    return whole[:events]
 
 
 def quantize(
@@ -84,7 +94,9 @@ def coarse_products(
         dtype: What both factors are rounded to. Of int8, the products are int32.
         scratch: Memory for the products.
     """
-    if dtype != torch.int8 or not len(vectors):
+    if not len(vectors):
+        return hidden.new_empty(len(hidden), 0), hidden.new_ones(1)
+    if dtype != torch.int8:
         return all_products(hidden, vectors.to(dtype), scratch), hidden.new_ones(1)
     events = len(hidden)
     states = pad(hidden, (0, 0, 0, rows_to_fill(events)))

@@ -1,9 +1,13 @@
 """The best items of the whole catalogue for a hidden state: fast, and provably exact.
 
-A coarse product (bfloat16 where the processor has it) of all items bounds the score of
-the last item that can be among the best `k`; every item whose coarse score, with
-its largest possible error, could reach that bound is scored again in float32. What the
-coarse product can never do is decide.
+1. A coarse product of all items, in the precision that the processor is fast in, gives
+   each item a score with a known largest error.
+2. The k-th best coarse score bounds the score that a member of the best k can have.
+3. Every item whose coarse score, with its error, could reach the bound is scored again
+   in float32. What the coarse product can never do is decide.
+
+Cost: one pass over the table. Where many hidden states are searched at once, arithmetic
+takes the time, and for a few the reading of the table, which is then one of int8.
 """
 
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.errors import UserError
-from tronrec.ops.matmul import all_products
+from tronrec.ops.coarse_table import CoarseTable, QuantizedTable, RoundedTable
 from tronrec.ops.pair_products import pair_products
 from tronrec.ops.scratch import Scratch
 from tronrec.schemas import PADDING
@@ -22,8 +26,12 @@ GROUP = 16
 """Items whose maximum is looked at first."""
 GROUPS = 8
 """Groups of which one maximum bounds the score of the last of the best."""
-BLOCK = 65_536
-"""Items scored at once: memory is `BLOCK` coarse scores an event, at any |I|."""
+SCORES = 1 << 26
+"""Coarse scores computed at once, which bounds the memory at any |I|."""
+FEW = 16
+"""Hidden states up to which a CPU searches a table of int8. On two cores with AVX2 it
+took a quarter of the time of float32 for 1 to 8, and half for 16, of 1.9 million items;
+for 64 it took longer."""
 ACCUMULATION = 1e-4
 """Bound of the relative error of summing products in float32, generously."""
 
@@ -48,17 +56,16 @@ class ExactTopK:
     """An item table that is searched for the best items of hidden states."""
 
     def __init__(self, table: Float[Tensor, "rows size"], coarse: torch.dtype) -> None:
-        """Round the table once.
+        """Check the table; it is rounded by the first search that needs it.
 
         Args:
             table: Item vectors; row 0 is padding and never found.
-            coarse: Precision of the first product.
+            coarse: Precision of the first product for many hidden states.
 
         Raises:
             UserError: The table holds a vector that is not finite.
         """
-        self.table = table
-        self.coarse = table.to(coarse)
+        self.table, self.dtype = table, coarse
         self.scratch = Scratch()
         self.norm: Tensor = table[PADDING + 1 :].norm(dim=1).max()
         if not self.norm.isfinite():
@@ -66,17 +73,16 @@ class ExactTopK:
                 "The model's item vectors are not finite; train it again with a lower "
                 "training.learning_rate"
             )
-        self.residual: Tensor = torch.stack(
-            [
-                (part - rounded.float()).norm(dim=1).max()
-                for part, rounded in zip(
-                    torch.split(table, BLOCK),
-                    torch.split(self.coarse, BLOCK),
-                    strict=True,
-                )
-            ]
-        ).max()
-        self.unit = 0.0 if coarse == torch.float32 else torch.finfo(coarse).eps / 2
+        self._rounded: RoundedTable | None = None
+        self._quantized: QuantizedTable | None = None
+
+    def _choose_coarse(self, events: int) -> CoarseTable:
+        """Return the table for a search of so many hidden states."""
+        if events <= FEW and self.table.device.type == "cpu":
+            self._quantized = self._quantized or QuantizedTable(self.table)
+            return self._quantized
+        self._rounded = self._rounded or RoundedTable(self.table, self.dtype)
+        return self._rounded
 
     def score(
         self,
@@ -92,18 +98,20 @@ class ExactTopK:
 
         An item that is left out scores less than `k` others, surely.
         """
-        rounded = hidden.to(self.coarse.dtype)
-        margin = self._margin(hidden, rounded.float())
+        coarse = self._choose_coarse(len(hidden))
+        margin = self._margin(hidden, coarse)
         best = hidden.new_full((len(hidden), k), -torch.inf)
         events, items = [], []
-        for start in range(PADDING + 1, len(self.table), BLOCK):
-            scores = all_products(rounded, self._block(start), self.scratch)
-            scores[:, min(BLOCK, len(self.table) - start) :] = -torch.inf
+        block = max(1, SCORES // max(1, len(hidden)))
+        for start in range(PADDING + 1, len(self.table), block):
+            rows = slice(start, min(start + block, len(self.table)))
+            fill = -(rows.stop - start) % (GROUP * GROUPS)
+            scores = coarse.products(hidden, rows, fill, self.scratch)
             groups = scores.view(len(hidden), GROUP, -1)
             maxima = groups.amax(1)
             best = torch.cat([best, _some_of_the_best(maxima, k).float()], 1)
             best = best.topk(k, dim=1).values
-            bound = self._reach(best[:, -1], margin)
+            bound = _reach(best[:, -1], margin, coarse)
             event, group = (maxima >= bound[:, None]).nonzero(as_tuple=True)
             member = groups[event, :, group] >= bound[event, None]
             pair, row = member.nonzero(as_tuple=True)
@@ -112,40 +120,34 @@ class ExactTopK:
         event, item = torch.cat(events), torch.cat(items)
         return ScoredItems(event, item, self.score(hidden, event, item))
 
-    def _block(self, start: int) -> Float[Tensor, "items size"]:
-        """Return the coarse vectors from `start` on, filled up to full groups."""
-        block = self.coarse[start : start + BLOCK]
-        fill = -len(block) % (GROUP * GROUPS)
-        return torch.nn.functional.pad(block, (0, 0, 0, fill)) if fill else block
-
     def _margin(
-        self,
-        hidden: Float[Tensor, "events size"],
-        rounded: Float[Tensor, "events size"],
+        self, hidden: Float[Tensor, "events size"], coarse: CoarseTable
     ) -> Float[Tensor, "events"]:
         """Bound |coarse - float32| by Cauchy-Schwarz, before the result is rounded.
 
         h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err.
         """
+        rounded = hidden.to(coarse.dtype).float()
         residual: Tensor = (hidden - rounded).norm(dim=1)
         size: Tensor = rounded.norm(dim=1)
-        summing = 2 * ACCUMULATION * (size + residual) * (self.norm + self.residual)
-        return residual * self.norm + size * self.residual + summing
+        summing = 2 * ACCUMULATION * (size + residual) * (self.norm + coarse.residual)
+        return residual * self.norm + size * coarse.residual + summing
 
-    def _reach(
-        self, last: Float[Tensor, "events"], margin: Float[Tensor, "events"]
-    ) -> Float[Tensor, "events"]:
-        """Return the least coarse score that a member of the best `k` can have.
 
-        `last` is the `k`-th best coarse score or less. Undo its rounding, allow for
-        the error of that score and of the member's own, and round again.
-        """
-        down = self.unit / (1 - self.unit)
-        score = last - down * last.abs() - 2 * margin
-        lowest = torch.finfo(self.coarse.dtype).min  # while there are fewer than `k`
-        score = torch.where(last.isneginf(), lowest, score - self.unit * score.abs())
-        reach: Tensor = score.clamp(min=lowest)
-        return reach
+def _reach(
+    last: Float[Tensor, "events"], margin: Float[Tensor, "events"], coarse: CoarseTable
+) -> Float[Tensor, "events"]:
+    """Return the least coarse score that a member of the best `k` can have.
+
+    `last` is the `k`-th best coarse score or less. Undo its rounding, allow for the
+    error of that score and of the member's own, and round again.
+    """
+    down = coarse.unit / (1 - coarse.unit)
+    score = last - down * last.abs() - 2 * margin
+    lowest = torch.finfo(coarse.dtype).min  # while there are fewer than `k`
+    score = torch.where(last.isneginf(), lowest, score - coarse.unit * score.abs())
+    reach: Tensor = score.clamp(min=lowest)
+    return reach
 
 
 def _some_of_the_best(
