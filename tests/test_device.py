@@ -1,7 +1,9 @@
+import re
+
 import pytest
 import torch
 
-from tronrec.device import choose_device, coarse_dtype, search_dtype
+from tronrec.device import choose_device, coarse_dtype, search_dtype, training_dtype
 from tronrec.errors import UserError
 
 
@@ -27,3 +29,29 @@ def test_the_processor_decides_the_coarse_precision(monkeypatch, has):
     cpu = torch.device("cpu")
     assert coarse_dtype(cpu) == (torch.bfloat16 if has else torch.float32)
     assert search_dtype(cpu) == (torch.int8 if has else torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("native", "precision", "expected"),
+    [
+        (True, "float32", None),
+        (True, "bfloat16", torch.bfloat16),
+        (True, "auto", torch.bfloat16),
+        (False, "float32", None),
+        (False, "auto", None),
+        (False, "bfloat16", torch.bfloat16),
+    ],
+)
+def test_emulated_precision_is_warned_of(
+    monkeypatch, caplog, native, precision, expected
+):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    assert training_dtype(precision, torch.device("cpu")) == expected
+    lines = [record.getMessage() for record in caplog.records]
+    if native or expected is None:
+        assert not lines
+    else:
+        measured = (
+            r"training.precision = bfloat16: .* took \d+\.\d times as long .* auto"
+        )
+        assert re.match(measured, lines[0])

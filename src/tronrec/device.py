@@ -1,8 +1,16 @@
 """On which device work is done, and which precision it is fast in there."""
 
+import logging
+import time
+
 import torch
 
 from tronrec.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+TRIAL = 256, 256, 4096
+"""Rows, components and columns of the product that tells how slow an emulation is."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,3 +46,35 @@ def search_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and torch.cpu._is_vnni_supported():
         return torch.int8
     return coarse_dtype(device)
+
+
+def training_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """Return to what products are rounded in training; None: they stay float32.
+
+    Args:
+        precision: `training.precision`; `auto` takes what `coarse_dtype` returns. A
+            bfloat16 that is emulated is warned of: results are right, but slow.
+        device: Where the training runs.
+    """
+    native = coarse_dtype(device)
+    if precision == "bfloat16" and native != torch.bfloat16:
+        logger.warning(
+            "training.precision = bfloat16: this processor only emulates it, and took "
+            "%.1f times as long for a product as in float32; set it to auto or float32",
+            product_seconds(torch.bfloat16, device) / product_seconds(None, device),
+        )
+    dtype = native if precision == "auto" else getattr(torch, precision)
+    return None if dtype == torch.float32 else dtype
+
+
+def product_seconds(dtype: torch.dtype | None, device: torch.device) -> float:
+    """Return how long a product takes in a precision: the shortest of three."""
+    rows, components, columns = TRIAL
+    left = torch.ones(rows, components, dtype=dtype, device=device)
+    right = torch.ones(components, columns, dtype=dtype, device=device)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        (left @ right)[0, 0].item()  # waits for a GPU
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

@@ -145,9 +145,10 @@ class TrainingParams(Params):
     """The metric whose best epoch, on the validation sessions, gives the weights."""
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better value of it; null: never."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """Of matrix products while training: the encoder's, and the dense ones with items
-    that most of a system without top-k is. Weights, updates and ranks stay float32."""
+    that most of a system without top-k is. Weights, updates and ranks stay float32.
+    auto: bfloat16 where the processor has it; emulated, it is many times slower."""
     seed: int = Field(0, ge=0)
     """Seed of initial weights, order of sessions, negatives and dropout."""
 

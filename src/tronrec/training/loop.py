@@ -19,7 +19,7 @@ from torch import Tensor
 from tronrec.batches import Batch
 from tronrec.checkpoint import DataFingerprints, EpochRecord
 from tronrec.data.packed import PackedSessions
-from tronrec.device import search_dtype
+from tronrec.device import search_dtype, training_dtype
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
@@ -114,7 +114,7 @@ class Trainer:
             NegativeSampler(params.sampling, self.data.num_items),
             None if k is None else HardestNegatives(k, search_dtype(self.device)),
             choose_loss(params.loss),
-            torch.bfloat16 if params.training.precision == "bfloat16" else None,
+            training_dtype(params.training.precision, self.device),
         )
 
     @property
