@@ -16,7 +16,7 @@ CLICKS = pl.Schema(
     {
         SESSION: pl.Int64(),
         ITEM: pl.Int64(),
-        TIME: pl.Datetime("ms", "UTC"),
+        TIME: pl.Datetime("us", "UTC"),
         TEST_FILE: pl.Boolean(),
     }
 )

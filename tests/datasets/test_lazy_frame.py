@@ -86,7 +86,7 @@ def test_the_preview_is_what_kedro_viz_can_show(dataset: LazyFrameDataset) -> No
     assert json.loads(json.dumps(preview)) == {
         "index": [0],
         "columns": ["session_id", "item_id", "timestamp", "test_file"],
-        "data": [["1", "2", "2022-08-01 00:00:00.000+00:00", "false"]],
+        "data": [["1", "2", "2022-08-01 00:00:00.000000+00:00", "false"]],
     }
     annotation = inspect.signature(dataset.preview).return_annotation
     assert annotation.__name__ == "TablePreview"

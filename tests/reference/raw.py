@@ -101,7 +101,9 @@ def read_csv(text: str) -> list[Event]:
 def read_iso(text: str) -> datetime:
     text, _, decimals = text.replace(" ", "T", 1).removesuffix("Z").partition(".")
     time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return time + int(f"{decimals}000"[:3]) * MILLISECOND
+    if len(decimals) > 9:
+        raise ValueError(text)
+    return time + timedelta(microseconds=int(f"{decimals}000000"[:6]))
 
 
 def read_line(format: str, line: str) -> list[Event]:

@@ -11,6 +11,9 @@ CLICK, CARTS, ORDERS, OTHER = "clicks", "carts", "orders", "other"
 PUBLISHED_TYPES = pl.Enum([CLICK, CARTS, ORDERS])
 EVENT_TYPES = pl.Enum([*PUBLISHED_TYPES.categories, OTHER])
 
+EVENT_TIME = pl.Datetime("ns", "UTC")
+"""As fine as any log has it: it decides what was first, and what is a duplicate."""
+
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside is a wrong unit or a wrong column rather than a click."""

@@ -102,7 +102,7 @@ def simulate_block(params: SimulationParams, shop: Shop, block: int) -> pl.DataF
         {
             SESSION: numbers[sessions.session],
             ITEM: shop.item_ids[slots],
-            TIME: times,
+            TIME: pl.Series(times, dtype=pl.Datetime("ms", "UTC")),
             TEST_FILE: times >= test_begins,
         }
     ).cast(CLICKS)

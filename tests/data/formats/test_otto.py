@@ -12,7 +12,7 @@ from tronrec.data.events import PUBLISHED_TYPES, RefusedError, check_events
 from tronrec.data.formats.otto import parse, parse_json
 
 numbers = st.integers(0, 2_000_000) | st.integers(0, 2**63 - 1)
-moments = st.integers(0, 4_102_444_799_999)
+moments = st.integers(631_152_000_000, 4_102_444_799_999)
 types = st.sampled_from(list(PUBLISHED_TYPES.categories))
 Sessions = list[tuple[int, list[tuple[int, int, str]]]]
 events = st.lists(st.tuples(numbers, moments, types), min_size=1, max_size=4)
@@ -42,7 +42,11 @@ def outcome(parse, lines: bytes) -> list[tuple] | None:
 @given(log=st.lists(sessions, min_size=1, max_size=6), has_end=st.booleans())
 def test_lines_as_written_need_no_json_parser(log: Sessions, has_end: bool) -> None:
     lines = encode(log) if has_end else encode(log).removesuffix(b"\n")
-    expected = [(session, *event) for session, clicks in log for event in clicks]
+    expected = [
+        (session, item, time * 1_000_000, kind, line)
+        for line, (session, clicks) in enumerate(log)
+        for item, time, kind in clicks
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(pl, "read_ndjson")
         found = parse(lines)

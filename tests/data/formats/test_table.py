@@ -30,10 +30,10 @@ def read(
     rows = [
         row
         for part in parts
-        if not isinstance(part, BadLine)
-        for row in part.select(SESSION, ITEM, TIME, TYPE).iter_rows()
+        if part.events.height
+        for row in part.events.select(SESSION, ITEM, TIME, TYPE).iter_rows()
     ]
-    return rows, [part for part in parts if isinstance(part, BadLine)]
+    return rows, [line for part in parts for line in part.bad_lines]
 
 
 def test_csv(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Blocks of lines: complete, numbered, and an error for whatever is damaged."""
 
+import bz2
 import gzip
+import lzma
 import tempfile
 from pathlib import Path
 
@@ -46,11 +48,13 @@ def test_blocks_are_the_file_in_whole_lines(
     lines: list[bytes], closed: bool, packing: str, block_bytes: int
 ) -> None:
     data = b"\n".join(lines) + b"\n" * (closed and bool(lines))
-    assume(
-        packing != "plain" or not data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
-    )
+    assume(packing != "plain" or data[:1] not in (b"\x1f", b"\x28", b"\xfe", b"\xff"))
     found = read(PACK[packing](data), block_bytes)
-    assert b"".join(block.data for block in found) == data
+    assume(not data.startswith(b"\xef"))
+    text = data.rstrip(b"\r\n")
+    end = data[len(text) :].partition(b"\n")
+    whole = text and text + end[0] + end[1]
+    assert b"".join(block.data for block in found) == whole
     assert all(block.data.endswith(b"\n") for block in found[:-1])
     begin = 0
     for block in found:
@@ -112,3 +116,52 @@ def test_a_file_without_line_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(blocks, "LONGEST_LINE", 1000)
     with pytest.raises(UserError, match=r"log\.csv:2: no line end in .* bytes"):
         read(b"a line\n" + b"[" * 5000, 100)
+
+
+@pytest.mark.parametrize("packing", PACK)
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\r\n", b"\n" * 9])
+def test_a_mark_before_and_blank_lines_behind_are_left_out(
+    packing: str, end: bytes
+) -> None:
+    lines = b"\n\none\n\ntwo"
+    for block_bytes in (1, 6, 100):
+        found = read(PACK[packing](b"\xef\xbb\xbf" + lines + end), block_bytes)
+        text = b"".join(block.data for block in found)
+        assert text.rstrip(b"\r\n") == lines
+        assert text.count(b"\n") <= 5
+        assert found[-1].line + found[-1].data.rstrip().count(b"\n") == 5
+    assert read(PACK[packing](end), 1) == []
+
+
+def test_frames_without_content_are_passed_over() -> None:
+    content = zstandard.compress(TEXT)
+    empty = b"\x5f\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+    for data in (empty + content, content + empty, empty + content + empty + content):
+        text = b"".join(block.data for block in read(data))
+        assert text == TEXT * data.count(content)
+
+
+@pytest.mark.parametrize("zeros", [1, 511, 1 << 21])
+def test_zeros_behind_gzip_are_passed_over(zeros: int) -> None:
+    packed = gzip.compress(TEXT) + bytes(zeros)
+    assert b"".join(block.data for block in read(packed)) == TEXT
+    assert b"".join(block.data for block in read(packed * 2)) == TEXT * 2
+
+
+def test_zeros_behind_zstd_are_damage() -> None:
+    with pytest.raises(UserError, match="damaged"):
+        read(zstandard.compress(TEXT) + bytes(8))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (bz2.compress(TEXT), "packed with bzip2"),
+        (lzma.compress(TEXT), "packed with xz"),
+        (TEXT.decode().encode("utf-16"), "text in UTF-16"),
+        (b"PK\x03\x04...", "a zip archive"),
+    ],
+)
+def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
+    with pytest.raises(UserError, match=rf"log\.csv: {kind}; make it plain"):
+        read(data)

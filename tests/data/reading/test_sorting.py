@@ -8,18 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, table
-from tronrec.data.events import CLICK, EVENT_TYPES, TYPE
+from tronrec.data.events import CLICK, EVENT_TIME, EVENT_TYPES, TYPE
 from tronrec.data.reading.ingest import BUCKET, BUCKETS
 from tronrec.data.reading.sorting import count_faults, group_sessions, sort_clicks
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
-from tronrec.schemas import CLICKS, ITEM, SESSION
+from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
 
 
 def events_of(log: Log, type: str = CLICK) -> pl.LazyFrame:
     bucket = (pl.col(SESSION) * 397 % BUCKETS).cast(pl.UInt16).alias(BUCKET)
     given_type = pl.lit(type, dtype=EVENT_TYPES).alias(TYPE)
-    return table(log).with_columns(bucket, given_type)
+    time = pl.col(TIME).cast(EVENT_TIME)
+    return table(log).with_columns(time, bucket, given_type)
 
 
 def sorted_clicks(log: Log, params: IngestionParams) -> pl.LazyFrame:

@@ -1,21 +1,26 @@
 """Diginetica (CIKM Cup 2016): a table with semicolons, a day and milliseconds of it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.events import RefusedError, only_clicks, shorten
-from tronrec.data.formats.lines import ISO_DATE, read_plain_csv
-from tronrec.data.formats.raw_format import LineReader, Parse, RawFormat
+from tronrec.data.events import EVENT_TIME, RefusedError, only_clicks, shorten
+from tronrec.data.formats.lines import find_plain_fault, read_plain_csv
+from tronrec.data.formats.raw_format import LineParser, LineReader, RawFormat
+from tronrec.data.formats.times import ISO_DATE
 from tronrec.params import Columns
-from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
+from tronrec.schemas import ITEM, SESSION, TIME
 
 HEADER = "session_id;user_id;item_id;timeframe;eventdate"
 """Also the form of a line; `sessionId;userId;...` is the same header."""
 
+CENTURY = 36_525 * 86_400_000
+"""In milliseconds."""
 
-def begin(header: bytes, _columns: Columns) -> tuple[Parse, bool]:
+
+def begin(header: bytes, _columns: Columns) -> tuple[LineParser, bool]:
     """Return how the lines below the header are parsed.
 
     Raises:
@@ -23,15 +28,11 @@ def begin(header: bytes, _columns: Columns) -> tuple[Parse, bool]:
     """
     if header.strip().lower().replace(b"_", b"") != HEADER.replace("_", "").encode():
         raise RefusedError(f"wrong header {shorten(header)!r}; expected {HEADER}")
-    return parse, True
+    return PARSER, True
 
 
 def parse(lines: bytes) -> pl.DataFrame:
-    """Return the views; each is at its day's `timeframe`, in milliseconds.
-
-    Raises:
-        RefusedError, PolarsError: A line does not hold the five fields.
-    """
+    """Return the views; each is at its day's `timeframe`, in milliseconds."""
     table = read_plain_csv(
         lines,
         ";",
@@ -47,10 +48,12 @@ def parse(lines: bytes) -> pl.DataFrame:
     day = pl.when(text.str.contains(ISO_DATE)).then(
         text.str.to_date("%Y-%m-%d", strict=False)
     )
-    time = day.cast(CLICKS[TIME]) + pl.duration(
-        milliseconds="timeframe", time_unit="ms"
-    )
+    frame = pl.when(pl.col("timeframe").abs() < CENTURY).then("timeframe")
+    time = day.cast(EVENT_TIME) + pl.duration(milliseconds=frame, time_unit="ns")
     return table.select(SESSION, ITEM, time.alias(TIME), only_clicks())
+
+
+PARSER = LineParser(parse, partial(find_plain_fault, ";", HEADER.count(";") + 1))
 
 
 def write(clicks: pl.DataFrame, files: Sequence[BinaryIO], _columns: Columns) -> None:

@@ -10,11 +10,20 @@ from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.events import CARTS, CLICK, EVENT_TYPES, ORDERS, PUBLISHED_TYPES, TYPE
-from tronrec.data.formats.lines import check_height
-from tronrec.data.formats.raw_format import LineReader, RawFormat
+from tronrec.data.events import (
+    CARTS,
+    CLICK,
+    EVENT_TYPES,
+    ORDERS,
+    PUBLISHED_TYPES,
+    TYPE,
+    RefusedError,
+)
+from tronrec.data.formats.lines import count_lines, find_json_fault
+from tronrec.data.formats.raw_format import LINE, LineParser, LineReader, RawFormat
+from tronrec.data.formats.times import parse_epoch
 from tronrec.params import Columns
-from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
+from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
 
 OTHER_SHARE = 0.1
 """Carts and orders per click of a simulated log."""
@@ -36,11 +45,7 @@ _NUMBER_OF_ORDERS = 2
 
 
 def parse(lines: bytes) -> pl.DataFrame:
-    """Return the events of sessions, one a line as a JSON object.
-
-    Raises:
-        RefusedError, PolarsError: A line holds no session.
-    """
+    """Return the events of sessions, one a line as a JSON object."""
     if lines.isascii() and pl.Series([lines.decode()]).str.contains(AS_WRITTEN)[0]:
         try:
             table = _read_as_csv(lines)
@@ -62,32 +67,47 @@ def _read_as_csv(lines: bytes) -> pl.DataFrame:
 
 def _name_columns(table: pl.DataFrame) -> pl.DataFrame:
     is_event = pl.col(TIME).is_not_null()
-    session = pl.when(~is_event).then(ITEM).forward_fill()
-    return table.select(
-        session.alias(SESSION),
-        ITEM,
-        pl.col(TIME).cast(CLICKS[TIME]),
-        pl.col(TYPE).clip(upper_bound=_NUMBER_OF_ORDERS).cat.to(EVENT_TYPES),
-    ).filter(is_event)
+    return (
+        table.with_columns(
+            pl.when(~is_event).then(ITEM).forward_fill().alias(SESSION),
+            (~is_event).cum_sum().sub(1).alias(LINE),
+        )
+        .filter(is_event)
+        .select(
+            SESSION,
+            ITEM,
+            parse_epoch(pl.col(TIME), "ms"),
+            pl.col(TYPE).clip(upper_bound=_NUMBER_OF_ORDERS).cat.to(EVENT_TYPES),
+            LINE,
+        )
+    )
 
 
 def parse_json(lines: bytes) -> pl.DataFrame:
     """Return the same events, by a JSON parser."""
     event = pl.Struct({"aid": pl.Int64, "ts": pl.Int64, TYPE: PUBLISHED_TYPES})
     sessions = pl.read_ndjson(
-        lines, schema={"session": pl.Int64, "events": pl.List(event)}
+        lines,
+        schema={"session": pl.Int64, "events": pl.List(event)},
+        ignore_errors=True,
     )
-    check_height(sessions, lines, "the line must not be blank")
+    if sessions.height != count_lines(lines):
+        raise RefusedError("a line is blank")
     return (
-        sessions.explode("events", empty_as_null=False, keep_nulls=True)
+        sessions.with_row_index(LINE)
+        .explode("events", empty_as_null=False, keep_nulls=True)
         .unnest("events")
         .select(
             pl.col("session").alias(SESSION),
             pl.col("aid").alias(ITEM),
-            pl.col("ts").cast(CLICKS[TIME]).alias(TIME),
+            parse_epoch(pl.col("ts"), "ms"),
             pl.col(TYPE).cast(pl.String).cast(EVENT_TYPES),
+            LINE,
         )
     )
+
+
+PARSER = LineParser(parse, find_json_fault)
 
 
 def write(clicks: pl.DataFrame, files: Sequence[BinaryIO], _columns: Columns) -> None:
@@ -125,7 +145,9 @@ OTTO = RawFormat(
         '{"session": 0, "events": [{"aid": 0, "ts": 1659304800000, '
         '"type": "clicks"}]}, type clicks, carts or orders'
     ),
-    reader=LineReader(lambda _first, _columns: (parse, False)),
+    reader=LineReader(
+        lambda _first, _columns: (LineParser(parse, find_json_fault), False)
+    ),
     write=write,
     written=("train", "test"),
 )

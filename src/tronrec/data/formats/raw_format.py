@@ -13,18 +13,28 @@ from tronrec.params import Columns
 
 Role = Literal["train", "test"]
 
-Parse = Callable[[bytes], pl.DataFrame]
-"""Lines to events: session, item, time, type; raises if a line holds none."""
+LINE = "line"
+"""A column of events: the line that an event is from, counted from 0. A format that has
+one event a line does without it."""
+
+
+@dataclass(frozen=True)
+class LineParser:
+    """How the lines of a file become events."""
+
+    parse: Callable[[bytes], pl.DataFrame]
+    """Whole lines to session, item, time and type; what cannot be read is null. Raises
+    a `RefusedError` or `PolarsError` if a line is not of the form at all."""
+    find_fault: Callable[[bytes], str | None]
+    """Why a line is not of the form, in words. None: it is, or only `parse` can tell,
+    which refuses whatever this finds fault with."""
 
 
 @dataclass(frozen=True)
 class LineReader:
-    """How a file of lines is read; there is no second grammar.
+    """How a file of lines is read."""
 
-    A line is bad if `parse` refuses it when it gets it alone.
-    """
-
-    begin: Callable[[bytes, Columns], tuple[Parse, bool]]
+    begin: Callable[[bytes, Columns], tuple[LineParser, bool]]
     """First line of a file -> how its lines are parsed, and whether it is a header."""
     last_line_must_end: bool = False
     """Whether a last line without a line end is bad: its last number may lack digits.

@@ -13,17 +13,30 @@ from pyarrow import parquet
 
 from tronrec.data.events import (
     CLICK,
+    EVENT_TIME,
     EVENT_TYPES,
     OTHER,
     TYPE,
     RefusedError,
     only_clicks,
 )
-from tronrec.data.formats.lines import check_height, parse_iso
-from tronrec.data.formats.raw_format import LineReader, Parse, RawFormat, TableReader
+from tronrec.data.formats.lines import (
+    Schema,
+    count_lines,
+    find_json_fault,
+    find_quoted_fault,
+    read_quoted_csv,
+)
+from tronrec.data.formats.raw_format import (
+    LineParser,
+    LineReader,
+    RawFormat,
+    TableReader,
+)
+from tronrec.data.formats.times import parse_epoch, parse_iso
 from tronrec.errors import UserError
 from tronrec.params import Columns
-from tronrec.schemas import CLICKS, ITEM, SESSION, TIME
+from tronrec.schemas import ITEM, SESSION, TIME
 
 ROWS_AT_ONCE = 1 << 18
 """Rows of a Parquet file that are read at a time."""
@@ -37,7 +50,7 @@ def expected_values(columns: Columns) -> str:
     )
 
 
-def begin_csv(header: bytes, columns: Columns) -> tuple[Parse, bool]:
+def begin_csv(header: bytes, columns: Columns) -> tuple[LineParser, bool]:
     """Return how the lines below a header are parsed.
 
     Raises:
@@ -51,33 +64,37 @@ def begin_csv(header: bytes, columns: Columns) -> tuple[Parse, bool]:
     _check_names(names, columns)
     if len({*names}) < len(names):
         raise RefusedError(f"a column is there twice among {_listed(names)}")
-    return partial(_parse_csv, names, columns), True
+    find_fault = partial(find_quoted_fault, columns.separator, len(names))
+    return LineParser(partial(_parse_csv, names, columns), find_fault), True
 
 
 def _parse_csv(names: list[str], columns: Columns, lines: bytes) -> pl.DataFrame:
-    table = pl.read_csv(
-        lines,
-        separator=columns.separator,
-        schema=dict.fromkeys(names, pl.String),
-        has_header=False,
-    )
-    check_height(table, lines, "every line must hold one event")
+    schema: Schema = dict.fromkeys(names, pl.String) | _value_types(columns)
+    return name_columns(read_quoted_csv(lines, columns.separator, schema), columns)
+
+
+def begin_jsonl(_first: bytes, columns: Columns) -> tuple[LineParser, bool]:
+    """Return how lines are parsed; none is a header."""
+    return LineParser(partial(_parse_jsonl, columns), find_json_fault), False
+
+
+def _parse_jsonl(columns: Columns, lines: bytes) -> pl.DataFrame:
+    """Return the events of flat JSON objects, one a line."""
+    table = pl.read_ndjson(lines, schema=_value_types(columns), ignore_errors=True)
+    if table.height != count_lines(lines):
+        raise RefusedError("a line is blank")
     return name_columns(table, columns)
 
 
-def parse_jsonl(columns: Columns, lines: bytes) -> pl.DataFrame:
-    """Return the events of flat JSON objects, one a line."""
+def _value_types(columns: Columns) -> Schema:
+    """Return the columns of a log of text, and as what their values are read."""
     is_text = columns.time_unit == "iso"
-    schema: dict[str, type[pl.DataType]] = {
+    types: Schema = {
         columns.session: pl.Int64,
         columns.item: pl.Int64,
         columns.time: pl.String if is_text else pl.Int64,
     }
-    if columns.type:
-        schema[columns.type] = pl.String
-    table = pl.read_ndjson(lines, schema=schema)
-    check_height(table, lines, "the line must not be blank")
-    return name_columns(table, columns)
+    return types | ({columns.type: pl.String} if columns.type else {})
 
 
 def read_parquet(file: BinaryIO, columns: Columns) -> Iterator[pl.DataFrame]:
@@ -104,7 +121,7 @@ def name_columns(table: pl.DataFrame, columns: Columns) -> pl.DataFrame:
     if columns.type:
         name = pl.col(columns.type).cast(pl.String)
         is_click = pl.when(name == columns.click).then(pl.lit(CLICK))
-        known = pl.when(name.is_not_null()).then(is_click.otherwise(pl.lit(OTHER)))
+        known = pl.when(name != "").then(is_click.otherwise(pl.lit(OTHER)))
         type_ = known.cast(EVENT_TYPES).alias(TYPE)
     return table.select(
         _whole_number(columns.session, table).alias(SESSION),
@@ -139,18 +156,15 @@ def _time(columns: Columns, table: pl.DataFrame) -> pl.Expr:
     kind, value = table.schema[columns.time], pl.col(columns.time)
     if isinstance(kind, pl.Datetime):
         aware = value if kind.time_zone else value.dt.replace_time_zone("UTC")
-        return aware.cast(CLICKS[TIME])
+        unit = kind.time_unit
+        return parse_epoch(aware.dt.convert_time_zone("UTC").to_physical(), unit)
     if columns.time_unit == "iso":
         if kind != pl.String:
-            return pl.lit(None, CLICKS[TIME])
+            return pl.lit(None, EVENT_TIME)
         # A space for the T, and no Z: as databases write it.
         text = value.str.replace(" ", "T", literal=True).str.strip_suffix("Z") + "Z"
         return parse_iso(text)
-    count = _whole_number(columns.time, table)
-    scaled = count * 1000 if columns.time_unit == "s" else count
-    if columns.time_unit == "us":
-        scaled = count // 1000
-    return scaled.cast(CLICKS[TIME])
+    return parse_epoch(_whole_number(columns.time, table), columns.time_unit)
 
 
 def _unparse(clicks: pl.DataFrame, columns: Columns) -> pl.DataFrame:
@@ -205,7 +219,7 @@ JSONL = RawFormat(
     name="jsonl",
     files={"train": "events.jsonl", "test": "test-events.jsonl"},
     expected=expected_values,
-    reader=LineReader(lambda _first, columns: (partial(parse_jsonl, columns), False)),
+    reader=LineReader(begin_jsonl),
     write=_write_jsonl,
 )
 

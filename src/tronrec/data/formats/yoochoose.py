@@ -1,13 +1,15 @@
 """Yoochoose (RecSys Challenge 2015): a table with commas and without a header."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.events import RefusedError, only_clicks
-from tronrec.data.formats.lines import parse_iso, read_plain_csv
-from tronrec.data.formats.raw_format import LineReader, RawFormat
+from tronrec.data.events import only_clicks
+from tronrec.data.formats.lines import find_plain_fault, read_plain_csv
+from tronrec.data.formats.raw_format import LineParser, LineReader, RawFormat
+from tronrec.data.formats.times import parse_iso
 from tronrec.params import Columns
 from tronrec.schemas import ITEM, SESSION, TIME
 
@@ -15,18 +17,19 @@ from tronrec.schemas import ITEM, SESSION, TIME
 def parse(lines: bytes) -> pl.DataFrame:
     """Return the clicks.
 
-    Raises:
-        RefusedError, PolarsError: A line does not hold the four fields.
+    A line that broke off inside its item number would pass for another item; it has no
+    category.
     """
     table = read_plain_csv(
         lines,
         ",",
         {SESSION: pl.Int64, TIME: pl.String, ITEM: pl.Int64, "category": pl.String},
     )
-    if table["category"].str.len_bytes().min() == 0:
-        # A line that broke off inside its item number would pass for another item.
-        raise RefusedError("the category must be given")
-    return table.select(SESSION, ITEM, parse_iso(pl.col(TIME)), only_clicks())
+    item = pl.when(pl.col("category") != "").then(ITEM).alias(ITEM)
+    return table.select(SESSION, item, parse_iso(pl.col(TIME)), only_clicks())
+
+
+PARSER = LineParser(parse, partial(find_plain_fault, ",", 4))
 
 
 def write(clicks: pl.DataFrame, files: Sequence[BinaryIO], _columns: Columns) -> None:
@@ -41,6 +44,6 @@ YOOCHOOSE = RawFormat(
     files={"train": "yoochoose-clicks.dat"},
     source="https://www.kaggle.com/datasets/chadgostopp/recsys-challenge-2015",
     expected=lambda _columns: "session,YYYY-MM-DDThh:mm:ss.mmmZ,item,category",
-    reader=LineReader(lambda _first, _columns: (parse, False)),
+    reader=LineReader(lambda _first, _columns: (PARSER, False)),
     write=write,
 )

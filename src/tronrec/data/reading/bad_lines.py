@@ -1,7 +1,7 @@
 """Good and bad lines of raw files told apart, exactly, whatever the format.
 
-There is no second grammar: a bad line is one that the parser refuses when it gets it
-alone. Bad lines are found by halving the block that holds them.
+Whether a line is good does not depend on its neighbours. Blocks are parsed whole; one
+that is not good is looked at line by line, and what is left of it parsed once more.
 """
 
 from collections.abc import Iterator
@@ -12,49 +12,48 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from tronrec.data.events import (
-    REQUIREMENTS,
-    SHOWN,
-    RefusedError,
-    check_events,
-    shorten,
+from tronrec.data.events import REQUIREMENTS, SHOWN, RefusedError, check_events, shorten
+from tronrec.data.formats.raw_format import (
+    LINE,
+    LineParser,
+    LineReader,
+    TableReader,
 )
-from tronrec.data.formats.lines import count_lines
-from tronrec.data.formats.raw_format import LineReader, Parse, TableReader
 from tronrec.data.reading.blocks import BLOCK_BYTES, Block, read_blocks
 from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.data.reading.prefetch import prefetch_results
 from tronrec.errors import UserError
 
-REFUSALS = (
-    RefusedError,
-    pl.exceptions.PolarsError,
-    OSError,
-)
+REFUSALS = (RefusedError, pl.exceptions.PolarsError, OSError)
 """Polars takes a block for a packed file, too, if it begins like one: an OSError."""
+
+TORN = "the line has no end; is the file still being written?"
+UNREADABLE = "the line cannot be read"
 
 
 class BadLine(NamedTuple):
-    """A line, or a row of a Parquet file, that holds no event."""
+    """A line, or a row of a table, that holds no event."""
 
     file: str
     line: int
     reason: str
     text: str
 
-    def error(self, expected: str) -> UserError:
-        """Return the error that stops a run."""
-        return UserError(
-            f"{self.file}:{self.line}: {self.reason}: {self.text!r}; expected "
-            f"{expected}. Correct or delete the line, or set ingestion.on_bad_rows "
-            "to quarantine."
-        )
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}: {self.text!r}"
+
+
+class Part(NamedTuple):
+    """What some lines of a file hold."""
+
+    events: pl.DataFrame
+    bad_lines: list[BadLine]
 
 
 def read_file(
     log: RawLog, raw: RawFile, block_bytes: int = BLOCK_BYTES
-) -> Iterator[pl.DataFrame | BadLine]:
-    """Yield the events of a file, and its bad lines where they stand.
+) -> Iterator[Part]:
+    """Yield what a file holds, part by part.
 
     Raises:
         UserError: The file cannot be read, is damaged, or is of another kind.
@@ -68,99 +67,121 @@ def read_file(
 
 def _read_lines(
     log: RawLog, reader: LineReader, raw: RawFile, block_bytes: int
-) -> Iterator[pl.DataFrame | BadLine]:
+) -> Iterator[Part]:
     blocks = read_blocks(raw, block_bytes)
     if (head := next(blocks, None)) is None:
         return
     first, _, below = head.data.partition(b"\n")
     try:
-        parse, is_header = reader.begin(first, log.columns)
+        parser, is_header = reader.begin(first, log.columns)
     except RefusedError as error:
         raise UserError(f"{raw}:1: {error}") from None
     if is_header:
         head = Block(head.file, 2, below)
     must_end = reader.last_line_must_end
-    parts = (block for block in chain([head], blocks) if block.data)
-    for block, events in prefetch_results(
-        partial(_parse_whole, parse, must_end), parts
-    ):
+    blocks = (block for block in chain([head], blocks) if block.data)
+    parse = partial(_parse_good_block, parser, must_end)
+    for block, events in prefetch_results(parse, blocks):
         if events is None:
-            yield from split_block(parse, block, must_end=must_end)
+            yield split_block(parser, block, must_end=must_end)
         else:
-            yield events
+            yield Part(events, [])
 
 
-def split_block(
-    parse: Parse, block: Block, *, must_end: bool
-) -> Iterator[pl.DataFrame | BadLine]:
-    """Yield the events of a block and its bad lines."""
-    end = block.data.rfind(b"\n") + 1 if must_end else len(block.data)
-    whole, torn = block.data[:end], block.data[end:]
-    if whole:
-        yield from _halve(parse, block._replace(data=whole))
-    if torn:  # its last number may lack digits
-        line = block.line + count_lines(whole)
-        reason = "the line has no end; is the file still being written?"
-        yield BadLine(block.file, line, reason, shorten(torn))
-
-
-def _parse_whole(parse: Parse, must_end: bool, block: Block) -> pl.DataFrame | None:
+def _parse_good_block(
+    parser: LineParser, must_end: bool, block: Block
+) -> pl.DataFrame | None:
     """Return the events of a block without a bad line, else None."""
     if must_end and not block.data.endswith(b"\n"):
         return None
     try:
-        return check_events(parse(block.data))
+        return check_events(parser.parse(block.data))
     except REFUSALS:
         return None
 
 
-def _halve(parse: Parse, block: Block) -> Iterator[pl.DataFrame | BadLine]:
-    """Yield events of lines that are good together, and lines that are bad alone."""
-    file, line, data = block
+def split_block(parser: LineParser, block: Block, *, must_end: bool) -> Part:
+    """Return the good events of a block and its bad lines.
+
+    The time grows with the lines, not with how many of them are bad.
+    """
+    lines = block.data.removesuffix(b"\n").split(b"\n")
+    reasons: dict[int, str] = {}
+    if must_end and not block.data.endswith(b"\n"):
+        reasons[len(lines) - 1] = TORN  # its last number may lack digits
+    for number, line in enumerate(lines):
+        if fault := parser.find_fault(line):
+            reasons.setdefault(number, fault)
+    good = []
+    whole = [number for number in range(len(lines)) if number not in reasons]
+    for numbers, events in _parse_together(parser, lines, whole) if whole else ():
+        if events is None:
+            reasons[numbers[0]] = UNREADABLE
+            continue
+        kept, faults = _split_rows(events)
+        good.append(kept)
+        reasons |= {numbers[row]: reason for row, reason in faults.items()}
+    events = pl.concat(good) if good else pl.DataFrame()
+    return Part(
+        events,
+        [
+            BadLine(block.file, block.line + number, reason, shorten(lines[number]))
+            for number, reason in sorted(reasons.items())
+        ],
+    )
+
+
+def _parse_together(
+    parser: LineParser, lines: list[bytes], numbers: list[int]
+) -> Iterator[tuple[list[int], pl.DataFrame | None]]:
+    """Yield the events of some lines, as many lines together as can be parsed at once.
+
+    A line that cannot be parsed even alone comes with None. There are few such, if
+    `find_fault` is any good: the block is halved to find each.
+    """
     try:
-        events = check_events(parse(data))
-    except REFUSALS as error:
-        reason = str(error).partition("\n")[0]
-    else:
-        yield events
-        return
-    middle = len(data) // 2
-    cut = data.rfind(b"\n", 0, middle) + 1 or data.find(b"\n", middle) + 1
-    if cut in (0, len(data)):
-        yield BadLine(file, line, reason, shorten(data))
-        return
-    yield from _halve(parse, Block(file, line, data[:cut]))
-    below = line + count_lines(data[:cut])
-    yield from _halve(parse, Block(file, below, data[cut:]))
+        yield numbers, parser.parse(b"".join(lines[n] + b"\n" for n in numbers))
+    except REFUSALS:
+        if len(numbers) == 1:
+            yield numbers, None
+            return
+        middle = len(numbers) // 2
+        yield from _parse_together(parser, lines, numbers[:middle])
+        yield from _parse_together(parser, lines, numbers[middle:])
 
 
-def _read_table(
-    log: RawLog, reader: TableReader, raw: RawFile
-) -> Iterator[pl.DataFrame | BadLine]:
+def _split_rows(events: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return the events of good lines, and why the others are bad, by their number."""
+    numbered = events if LINE in events.columns else events.with_row_index(LINE)
+    holds = numbered.select(
+        LINE,
+        *(rule.fill_null(False).alias(text) for text, rule in REQUIREMENTS.items()),
+    )
+    bad = holds.filter(~pl.all_horizontal(pl.exclude(LINE)))
+    reasons: dict[int, str] = {}
+    for line, *is_true in bad.iter_rows():
+        reasons.setdefault(line, list(REQUIREMENTS)[is_true.index(False)])
+    return numbered.filter(~pl.col(LINE).is_in(list(reasons))).drop(LINE), reasons
+
+
+def _read_table(log: RawLog, reader: TableReader, raw: RawFile) -> Iterator[Part]:
     """Yield the events of a table, and its bad rows, counted from 1."""
-    row = 1
+    first = 1
     try:
         with raw.open() as file:
             for table in reader.read(file, log.columns):
-                events = reader.parse(table, log.columns)
-                yield from _split_rows(events, table, raw, row)
-                row += table.height
+                events, reasons = _split_rows(reader.parse(table, log.columns))
+                bad_rows = [
+                    BadLine(str(raw), first + row, reason, _show_row(table, row))
+                    for row, reason in reasons.items()
+                ]
+                yield Part(events, bad_rows)
+                first += table.height
     except RefusedError as error:
         raise UserError(f"{raw}: {error}") from None
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{raw}: cannot be read ({error})") from error
 
 
-def _split_rows(
-    events: pl.DataFrame, table: pl.DataFrame, raw: RawFile, first: int
-) -> Iterator[pl.DataFrame | BadLine]:
-    """Yield the good events of a table, and its bad rows."""
-    holds = events.select(
-        rule.fill_null(False).alias(text) for text, rule in REQUIREMENTS.items()
-    )
-    good = holds.select(pl.all_horizontal(pl.all())).to_series()
-    yield events.filter(good)
-    for index in (~good).arg_true():
-        reason = next(text for text in REQUIREMENTS if not holds[text][index])
-        text = str(table.row(index, named=True))[:SHOWN]
-        yield BadLine(str(raw), first + index, reason, text)
+def _show_row(table: pl.DataFrame, row: int) -> str:
+    return str(table.row(row, named=True))[:SHOWN]

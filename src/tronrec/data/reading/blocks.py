@@ -1,27 +1,25 @@
 """Raw files, plain or packed, as blocks of whole lines with their line numbers.
 
 Memory is bounded by the block, whatever the size of the file, and any bad line can be
-named. Packing is recognised by a file's first bytes, not by its name. A packed file
-that is cut off is noticed here; not every unpacker says so.
+named.
 """
 
 import logging
-import zlib
-from collections.abc import Callable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol
-
-import zstandard
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from tronrec.data.formats.lines import count_lines
 from tronrec.data.reading.log import RawFile
+from tronrec.data.reading.unpacking import read_pieces
 from tronrec.errors import UserError
-from tronrec.progress import BYTES, Progress
 
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 1 << 22
 LONGEST_LINE = 1 << 26
 """Bytes without a line end after which a file is not a log of lines."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Block(NamedTuple):
@@ -32,83 +30,48 @@ class Block(NamedTuple):
     data: bytes
 
 
-class _Unpacker(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-_UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
-    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
-    b"\x28\xb5\x2f\xfd": lambda: zstandard.ZstdDecompressor().decompressobj(),
-}
-"""How packed files begin, and what unpacks one stream of them."""
-
-
 def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yield the lines of a file, about `block_bytes` at a time; show the progress.
+
+    A byte-order mark is left out, and so are blank lines at the end of the file.
 
     Raises:
         UserError: The file cannot be read, is damaged, or has no line ends.
     """
     line, waiting = 1, bytearray()
-    for piece in _read_pieces(raw, min(block_bytes, 1 << 20)):
+
+    def take(size: int) -> Iterator[Block]:
+        nonlocal line
+        data = bytes(waiting[:size])
+        del waiting[:size]
+        if text := data.removeprefix(BYTE_ORDER_MARK if line == 1 else b""):
+            yield Block(str(raw), line, text)
+        line += count_lines(data)
+
+    for piece in read_pieces(raw, min(block_bytes, 1 << 20)):
         waiting += piece
         while len(waiting) >= block_bytes and (cut := _find_cut(waiting, block_bytes)):
-            block = Block(str(raw), line, bytes(waiting[:cut]))
-            del waiting[:cut]
-            line += count_lines(block.data)
-            yield block
+            yield from take(cut)
         if len(waiting) > max(LONGEST_LINE, block_bytes):
             raise UserError(
                 f"{raw}:{line}: no line end in {len(waiting):,} bytes; is this a log "
                 "with one record a line?"
             )
-    if waiting:
-        yield Block(str(raw), line, bytes(waiting))
-        line += count_lines(waiting)
+    yield from take(_end_of_text(waiting, len(waiting)))
     logger.info("%s: %d lines read", raw, line - 1)
 
 
 def _find_cut(data: bytearray, size: int) -> int:
-    """Return where the last line that begins in the first `size` bytes ends, or 0."""
-    return data.rfind(b"\n", 0, size) + 1 or data.find(b"\n", size) + 1
+    """Return where to cut off about `size` bytes of whole lines, or 0.
+
+    Blank lines stay behind: they may be the last of the file.
+    """
+    end = data.rfind(b"\n", 0, size) + 1 or data.find(b"\n", size) + 1
+    blank = len(data) - len(data.lstrip(b"\r\n"))
+    return _end_of_text(data, end) or data.find(b"\n", blank) + 1
 
 
-def _read_pieces(raw: RawFile, size: int) -> Iterator[bytes]:
-    try:
-        with (
-            raw.open() as file,
-            Progress(raw.name, raw.size, BYTES) as progress,
-        ):
-            for piece in _unpack(file, size):
-                yield piece
-                progress.reach(file.tell())
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{raw}: cannot be read ({reason})") from error
-    except (EOFError, zlib.error, zstandard.ZstdError) as error:
-        raise UserError(f"{raw}: damaged ({error}); fetch the file again") from error
-
-
-def _unpack(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield a file's bytes, unpacked; a packed file may consist of several streams."""
-    rest = file.read(max(map(len, _UNPACKERS)))
-    new = next((new for sign, new in _UNPACKERS.items() if rest.startswith(sign)), None)
-    if new is None:
-        while rest:
-            yield rest
-            rest = file.read(size)
-        return
-    unpacker = new()
-    while rest or (rest := file.read(size)):
-        if unpacker.eof:
-            unpacker = new()
-        yield unpacker.decompress(rest)
-        rest = unpacker.unused_data
-    if not unpacker.eof:
-        raise EOFError("its end is missing")
+def _end_of_text(data: bytearray, end: int) -> int:
+    """Return where the last line before `end` that is not blank ends, or 0."""
+    text = len(data[:end].rstrip(b"\r\n"))
+    return text and (data.find(b"\n", text, end) + 1 or end)

@@ -5,19 +5,19 @@ of the table is in the order of its buckets, and then of the files: a later stag
 all events of a session without reading all of the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from tronrec.data.clicks import scan_frames
-from tronrec.data.events import EVENT_TYPES, TYPE
+from tronrec.data.events import EVENT_TIME, EVENT_TYPES, TYPE
 from tronrec.data.reading.bad_lines import BadLine, read_file
 from tronrec.data.reading.blocks import BLOCK_BYTES
-from tronrec.data.reading.log import RawLog
+from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
-from tronrec.schemas import CLICKS, SESSION, TEST_FILE
+from tronrec.schemas import CLICKS, SESSION, TEST_FILE, TIME
 
 BUCKET = "bucket"
 BUCKETS = 1024
@@ -30,6 +30,7 @@ BAD_LINES = pl.Schema(
 EVENTS = pl.Schema(
     {
         **CLICKS,
+        TIME: EVENT_TIME,
         TYPE: EVENT_TYPES,
         BUCKET: pl.UInt16(),
         BAD_LINE: pl.Struct(BAD_LINES),
@@ -100,32 +101,47 @@ def _read_log(
         count = 0
         for file in files:
             for part in read_file(log, file, block_bytes):
-                if isinstance(part, BadLine):
-                    bad += 1
-                    _refuse_or_count(part, bad, log, params)
-                    yield _complete(_as_row(part), role)
-                else:
-                    count += part.height
-                    yield _complete(part, role)
+                _check_allowed(part.bad_lines, bad, log, params)
+                bad += len(part.bad_lines)
+                count += part.events.height
+                if part.events.height:
+                    yield _complete(part.events, role)
+                if part.bad_lines:
+                    yield _complete(_as_rows(part.bad_lines), role)
         if files and not count:
-            raise UserError(f"{files[0]}: no events; fetch or write the file again")
+            raise UserError(
+                f"{files[0]}: no events in {_count_files(files)}; fetch or write them "
+                "again" + (f" ({bad:,} bad lines were set aside)" if bad else "")
+            )
 
 
-def _refuse_or_count(
-    line: BadLine, count: int, log: RawLog, params: IngestionParams
+def _count_files(files: Sequence[RawFile]) -> str:
+    return "the file" if len(files) == 1 else f"{len(files)} files"
+
+
+def _check_allowed(
+    lines: list[BadLine], before: int, log: RawLog, params: IngestionParams
 ) -> None:
-    error = line.error(log.format.expected(log.columns))
+    """Stop the run at a line that may not be bad, after `before` of them."""
+    allowed = 0 if params.on_bad_rows == "fail" else params.max_bad_rows - before
+    if len(lines) <= allowed:
+        return
+    what = f"{lines[allowed]}; expected {log.format.expected(log.columns)}"
     if params.on_bad_rows == "fail":
-        raise error
-    if count > params.max_bad_rows:
         raise UserError(
-            f"More than {params.max_bad_rows:,} bad lines "
-            f"(ingestion.max_bad_rows), the last one {error}"
+            f"{what}. Correct or delete the line, or set ingestion.on_bad_rows to "
+            "quarantine."
         )
+    raise UserError(
+        f"More than {params.max_bad_rows:,} bad lines (ingestion.max_bad_rows), the "
+        f"last one {what}. If all are alike, the format or the columns of raw_log are "
+        "others; else raise the limit."
+    )
 
 
-def _as_row(line: BadLine) -> pl.DataFrame:
-    return pl.DataFrame({BAD_LINE: [line._asdict()]}, {BAD_LINE: EVENTS[BAD_LINE]})
+def _as_rows(lines: list[BadLine]) -> pl.DataFrame:
+    rows = [line._asdict() for line in lines]
+    return pl.DataFrame({BAD_LINE: rows}, {BAD_LINE: EVENTS[BAD_LINE]})
 
 
 def _complete(part: pl.DataFrame, role: str) -> pl.DataFrame:

@@ -11,10 +11,9 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from tronrec.data.formats import RawFormat
+from tronrec.data.reading.parts import find_parts, show_path
 from tronrec.errors import UserError
 from tronrec.params import Columns
-
-PACKINGS = ("", ".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,13 @@ class RawFile:
     filesystem: AbstractFileSystem = field(default_factory=LocalFileSystem)
 
     def __str__(self) -> str:
-        return self.path
+        """Return the path as it can be printed and stored."""
+        return show_path(self.path)
 
     @property
     def name(self) -> str:
         """The last part of the path."""
-        return self.path.rsplit("/", 1)[-1]
+        return str(self).rsplit("/", 1)[-1]
 
     @property
     def size(self) -> int:
@@ -68,14 +68,15 @@ def find_raw_log(
     """Return the raw files of `folder`, plain or packed with gzip or zstd.
 
     Raises:
-        UserError: The training files are missing, or the folder cannot be read.
+        UserError: The training files are missing, the folder cannot be read, or what
+            lies in it is not clear.
     """
     filesystem = filesystem or LocalFileSystem()
     try:
         files = {
             role: tuple(
                 RawFile(path, filesystem)
-                for path in _find_parts(filesystem, f"{folder.rstrip('/')}/{name}")
+                for path in find_parts(filesystem, f"{folder.rstrip('/')}/{name}")
             )
             for role, name in raw_format.files.items()
         }
@@ -93,14 +94,3 @@ def find_raw_log(
     return RawLog(
         raw_format, files["train"], files.get("test", ()), columns or Columns()
     )
-
-
-def _find_parts(filesystem: AbstractFileSystem, path: str) -> list[str]:
-    """Return the file, or the files in the folder, of that name; none is empty."""
-    for packing in PACKINGS:
-        if filesystem.isfile(path + packing):
-            return [path + packing]
-    if not filesystem.isdir(path):
-        return []
-    parts = sorted(str(part) for part in filesystem.find(path))
-    return [part for part in parts if part.rsplit("/", 1)[-1][0] not in "._"]

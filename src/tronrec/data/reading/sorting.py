@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tronrec.data.clicks import SessionBlock, scan_frames
-from tronrec.data.events import CLICK, TYPE
+from tronrec.data.events import CLICK, EVENT_TIME, TYPE
 from tronrec.data.reading.ingest import BUCKET, BUCKETS
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
@@ -25,7 +25,13 @@ LATE = "late"
 DUPLICATE = "duplicate"
 
 GROUPED = pl.Schema(
-    {**CLICKS, START: CLICKS[TIME], LATE: pl.Boolean(), DUPLICATE: pl.Boolean()}
+    {
+        **CLICKS,
+        TIME: EVENT_TIME,
+        START: EVENT_TIME,
+        LATE: pl.Boolean(),
+        DUPLICATE: pl.Boolean(),
+    }
 )
 """Clicks grouped by session, each run of sessions by session start and session.
 
@@ -80,7 +86,7 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
                     part = part.filter(pl.col(START) < starts[end])
                 names = [*CLICKS.names(), START]
                 runs = part.select(names).collect(engine="streaming")
-                yield _sort_sessions(runs).select(CLICKS.names())
+                yield _sort_sessions(runs).select(CLICKS.names()).cast(CLICKS)
                 progress.update(runs.height)
         if progress.done != expected:
             raise RuntimeError("the clicks changed while they were sorted")

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from tronrec.data.formats import RawFormat
-from tronrec.data.reading.log import PACKINGS
+from tronrec.data.reading.parts import PACKINGS
 from tronrec.errors import UserError
 from tronrec.files import replacing
 from tronrec.params import Columns
