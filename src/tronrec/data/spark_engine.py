@@ -96,8 +96,8 @@ def describe(clicks: DataFrame) -> dict[str, Any]:
     ).collect()
     (content,) = clicks.agg(
         f.countDistinct(ITEM).alias("items"),
-        f.min(_milliseconds()).alias("first"),
-        f.max(_milliseconds()).alias("last"),
+        f.min(_microseconds()).alias("first"),
+        f.max(_microseconds()).alias("last"),
     ).collect()
     sizes: dict[str, Any] = {**of_length.asDict(), **content.asDict()}
     for name in ("first", "last"):
@@ -123,19 +123,19 @@ def _keep_long(clicks: DataFrame, shortest: int) -> DataFrame:
     return clicks.join(long, SESSION, "left_semi")
 
 
-def _milliseconds() -> Any:
+def _microseconds() -> Any:
     """Return the time as a number, which no session time zone changes."""
-    return f.unix_millis(TIME)
+    return f.unix_micros(TIME)
 
 
-def _moment(milliseconds: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=milliseconds)
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def _summarise(clicks: DataFrame) -> DataFrame:
     return clicks.groupBy(SESSION).agg(
-        f.min(_milliseconds()).alias(FIRST),
-        f.max(_milliseconds()).alias(LAST),
+        f.min(_microseconds()).alias(FIRST),
+        f.max(_microseconds()).alias(LAST),
         f.max(TEST_FILE).alias(TEST_FILE),
     )
 
@@ -146,9 +146,9 @@ def _split_by_time(
     sessions = _summarise(clicks)
     newest = _moment(sessions.agg(f.max(FIRST)).collect()[0][0])
     begin = find_begin(newest, params, field, days)
-    milliseconds = (begin - EPOCH) / timedelta(milliseconds=1)
-    later = sessions.filter(f.col(params.session_time) >= milliseconds)
-    trim_at = milliseconds if params.trim else None
+    microseconds = (begin - EPOCH) // timedelta(microseconds=1)
+    later = sessions.filter(f.col(params.session_time) >= microseconds)
+    trim_at = microseconds if params.trim else None
     try:
         return _divide(clicks, later, trim_at, shortest)
     except UserError as error:
@@ -158,10 +158,10 @@ def _split_by_time(
 
 
 def _divide(
-    clicks: DataFrame, later: DataFrame, trim_at: float | None, shortest: int
+    clicks: DataFrame, later: DataFrame, trim_at: int | None, shortest: int
 ) -> tuple[DataFrame, DataFrame, dict[str, int]]:
     before = clicks.join(later.select(SESSION), SESSION, "left_anti")
-    cut = before if trim_at is None else before.filter(_milliseconds() < trim_at)
+    cut = before if trim_at is None else before.filter(_microseconds() < trim_at)
     early = _keep_long(cut, shortest)
     after = clicks.join(later.select(SESSION), SESSION, "left_semi")
     known = after.join(early.select(ITEM).distinct(), ITEM, "left_semi")
