@@ -12,7 +12,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from tronrec.params import TrainingParams
+from tronrec.params import SystemParams, TrainingParams
 from tronrec.pipeline_registry import register_pipelines
 from tronrec.systems import DATASETS
 
@@ -77,6 +77,18 @@ def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> 
     for verb in ("train", "simulate", "tune", "recommend"):
         for node in pipelines[f"{verb}_otto"].nodes:
             assert get_type_hints(node.func)
+
+
+@pytest.mark.parametrize(
+    ("verb", "node"), [("train", "train_model"), ("tune", "open_study")]
+)
+def test_a_training_and_a_trial_get_every_block_of_a_system(
+    pipelines: dict[str, Pipeline], verb: str, node: str
+) -> None:
+    (made,) = pipelines[f"{verb}_otto"].only_nodes(f"otto.{node}").nodes
+    assert {f"params:otto.{name}" for name in SystemParams.model_fields} <= {
+        *made.inputs
+    }
 
 
 def test_the_notebook_loads_what_exists(catalog: DataCatalog, project: Path) -> None:

@@ -9,6 +9,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     LossParams,
     ModelParams,
+    RankingParams,
     SamplingParams,
     SystemParams,
     TrainingParams,
@@ -24,13 +25,16 @@ def open_study(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     sampling: SamplingParams,
     loss: LossParams,
     training: TrainingParams,
+    ranking: RankingParams,
     fit: PackedSessions,
     validation: PackedSessions,
 ) -> OpenedStudy:
     """Return the study, new or as earlier runs left it."""
     from tronrec.tuning import study
 
-    system = SystemParams(model=model, sampling=sampling, loss=loss, training=training)
+    system = SystemParams(
+        model=model, sampling=sampling, loss=loss, training=training, ranking=ranking
+    )
     return study.open_study(storage, tuning, system, fit, validation)
 
 

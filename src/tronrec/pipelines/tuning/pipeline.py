@@ -28,6 +28,7 @@ def create_pipeline() -> Pipeline:
                     "params:sampling",
                     "params:loss",
                     "params:training",
+                    "params:ranking",
                     "fit_sessions",
                     "validation_sessions",
                 ],
