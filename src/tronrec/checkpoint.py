@@ -4,6 +4,7 @@ A file is whole or absent, and runs no code when it is read. torch is imported w
 file is read or written, so that nodes can name the types.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +69,11 @@ class TrainingState(Params):
     device: str
     """The type of the device it ran on, such as `cpu`."""
 
+    @property
+    def key(self) -> str:
+        """The name of the training, which its further epochs share."""
+        return training_key(self.parameters, self.data)
+
 
 class ModelCard(Params):
     """Facts of a trained model: what it is, and what it was made with."""
@@ -83,6 +89,13 @@ class ModelCard(Params):
     data: DataFingerprints
     trained: datetime
     """When the model was written."""
+
+
+def training_key(parameters: SystemParams, data: DataFingerprints) -> str:
+    """Return a name that trainings share if they lead to the same weights."""
+    decisive = parameters.deciding_weights() | data.model_dump()
+    text = json.dumps(decisive, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 _FACTS: TypeAdapter[TrainingState | ModelCard] = TypeAdapter(TrainingState | ModelCard)
@@ -143,8 +156,12 @@ class Checkpoint:
             aside.chmod(0o644)  # safetensors makes it readable to its owner only
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, *, facts_only: bool = False) -> Self:
         """Read a file that `save` wrote, to the CPU.
+
+        Args:
+            path: The file.
+            facts_only: Whether to leave the tensors out, which takes no time.
 
         Raises:
             UserError: The file is not one of ours, of another version, or damaged.
@@ -154,7 +171,7 @@ class Checkpoint:
         try:
             with safe_open(path, "pt") as file:
                 facts = _read_facts(path, file.metadata() or {})
-                names = list(file.keys())
+                names = [] if facts_only else list(file.keys())
                 return cls({name: file.get_tensor(name) for name in names}, facts)
         except (SafetensorError, KeyError, ValidationError, OSError) as error:
             raise UserError(

@@ -74,6 +74,19 @@ def test_a_finished_run_is_not_trained_again(trained):
     assert np.array_equal(before.tensors["model.item_embeddings"], read_items(path))
 
 
+def test_other_parameters_overwrite_no_training(otto: Shop, open_shop):
+    shop = open_shop()
+    shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")
+    only = "--pipeline=train_otto", "--nodes=otto.train_model"
+    shop.run(*only)
+    printed = shop.run(*only, "--params=otto.training.seed=5")
+    assert "training starts afresh: changed since then: training.seed" in printed
+    assert "The checkpoint of another training is kept as" in printed
+    printed = shop.run(*only)
+    assert "Resumed after epoch 2" in printed
+    assert "epoch 1: loss" not in printed
+
+
 def read_items(path) -> np.ndarray:
     return Checkpoint.load(path).tensors["model.item_embeddings"].numpy()
 

@@ -1,5 +1,6 @@
 """Checkpoints and models as catalog entries."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,34 +11,35 @@ from kedro.io import AbstractDataset
 from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 SUFFIX = ".safetensors"
 
 
-class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
+class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
     """Tensors and facts in a safetensors file that is replaced in one move."""
 
     def __init__(
         self,
         *,
         filepath: str,
-        missing_ok: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Name the file.
 
         Args:
             filepath: The file.
-            missing_ok: Whether a file that is not there is read as None.
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = Path(filepath)
-        self._missing_ok = missing_ok
         self.metadata = metadata
 
-    def load(self) -> Checkpoint | None:
-        """Read the file, or return None where that is fine."""
-        if self._missing_ok and not self._filepath.exists():
-            return None
+    def load(self) -> Checkpoint:
+        """Read the file.
+
+        Raises:
+            UserError: It is not there, or damaged.
+        """
         if not self._filepath.exists():
             raise UserError(
                 f"{self._filepath}: no such file; the train_* pipeline writes it"
@@ -50,13 +52,94 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
         data.save(self._filepath)
 
     def _exists(self) -> bool:
-        return self._missing_ok or self._filepath.exists()
+        return self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "missing_ok": self._missing_ok}
+        return {"filepath": str(self._filepath)}
 
 
 Loaders = dict[str, Callable[[], Checkpoint]]
+
+
+class TrainingDataset(CheckpointDataset):
+    """The checkpoint of the newest training; those of other ones are kept beside it.
+
+    What decides the weights, parameters and data, makes a training. Its later epochs
+    replace its earlier ones.
+    """
+
+    def __init__(
+        self, *, filepath: str, others: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Name file and folder.
+
+        Args:
+            filepath: The file of the newest training.
+            others: The folder to which the file of another training is moved, under
+                the key of that training and the number of its epochs.
+            metadata: For Kedro-Viz; not used here.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._others = Path(others)
+
+    def save(self, data: Checkpoint) -> None:
+        """Write the file whole, after that of another training was moved away."""
+        if self._filepath.exists():
+            before = Checkpoint.load(self._filepath, facts_only=True).state
+            epochs = len(before.history)
+            if before.key != data.state.key or epochs > len(data.state.history):
+                kept = self._others / f"{before.key}-{epochs}{SUFFIX}"
+                self._others.mkdir(parents=True, exist_ok=True)
+                self._filepath.replace(kept)
+                logger.info("The checkpoint of another training is kept as %s", kept)
+        super().save(data)
+        for file in self._others.glob(f"{data.state.key}-*{SUFFIX}"):
+            if int(file.stem.partition("-")[2]) <= len(data.state.history):
+                file.unlink()  # gone on with
+
+
+class LastTrainingsDataset(AbstractDataset[Loaders, Loaders]):
+    """What `TrainingDataset` has kept, by the keys of the trainings; read only."""
+
+    def __init__(
+        self, *, filepath: str, others: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Name file and folder.
+
+        Args:
+            filepath: The file of the newest training.
+            others: The folder of the other ones.
+            metadata: For Kedro-Viz; not used here.
+        """
+        self._filepath, self._others = Path(filepath), Path(others)
+        self.metadata = metadata
+
+    def load(self) -> Loaders:
+        """Return a function for each training that reads its checkpoint, newest first.
+
+        Raises:
+            UserError: The newest one is damaged.
+        """
+        files = self._others.glob(f"[!.]*{SUFFIX}")
+        kept = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
+        loaders: Loaders = {}
+        if self._filepath.exists():
+            newest = Checkpoint.load(self._filepath, facts_only=True).state
+            loaders[newest.key] = partial(Checkpoint.load, self._filepath)
+        for file in kept:
+            key = file.stem.partition("-")[0]
+            loaders.setdefault(key, partial(Checkpoint.load, file))
+        return loaders
+
+    def save(self, data: Loaders) -> None:
+        """Refuse: a training is saved under its other name."""
+        raise NotImplementedError("trainings are saved one by one")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "others": str(self._others)}
 
 
 class CheckpointFolderDataset(AbstractDataset[dict[str, Checkpoint], Loaders]):

@@ -1,6 +1,6 @@
 """Parameters of a system: what makes a row of Table 2."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -161,6 +161,22 @@ class SystemParams(Params):
     loss: LossParams = LossParams()
     training: TrainingParams = TrainingParams()
     ranking: RankingParams = RankingParams()
+
+    def deciding_weights(self) -> dict[str, Any]:
+        """Return the parameters that decide the weights, by their full names.
+
+        The others choose between epochs, or act on scores.
+        """
+        values = {
+            f"{block}.{name}": value
+            for block, parameters in self.model_dump(mode="json").items()
+            for name, value in parameters.items()
+            if block != "ranking"
+        }
+        del values["training.patience"]
+        if self.training.schedule == "constant":
+            del values["training.epochs"]
+        return values
 
     @model_validator(mode="after")
     def _batch_has_in_batch_negatives(self) -> Self:

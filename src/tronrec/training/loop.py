@@ -54,6 +54,14 @@ class TrainingSessions:
     num_items: int
     """Items of the catalogue, all of which are candidates."""
 
+    def fingerprints(self) -> DataFingerprints:
+        """Return by what they are recognised; reads all sessions."""
+        return DataFingerprints(
+            items=self.num_items,
+            fit=self.fit.fingerprint(),
+            validation=self.validation.fingerprint(),
+        )
+
 
 class Trainer:
     """A system in training: its model, its optimisers and what happened so far."""
@@ -99,11 +107,7 @@ class Trainer:
                 f"the {len(data.fit) // self._steps} sessions of a batch; lower them"
             )
         self.batches.shard(self.workers.rank, self.workers.count)
-        self.fingerprints = DataFingerprints(
-            items=data.num_items,
-            fit=data.fit.fingerprint(),
-            validation=data.validation.fingerprint(),
-        )
+        self.fingerprints = data.fingerprints()
         self.history: list[EpochRecord] = []
         self.best_weights = self.model.state_dict()
 

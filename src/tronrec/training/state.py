@@ -8,19 +8,24 @@ are, and nothing is trained again.
 """
 
 import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
-from tronrec.checkpoint import Checkpoint, EpochRecord, TrainingState, with_prefix
+from tronrec.checkpoint import (
+    Checkpoint,
+    EpochRecord,
+    TrainingState,
+    training_key,
+    with_prefix,
+)
 from tronrec.models.recommender import Recommender
 from tronrec.params import SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.training.history import best_epoch
-from tronrec.training.loop import Trainer, fit
+from tronrec.training.loop import Trainer, TrainingSessions, fit
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +82,25 @@ def resume(trainer: Trainer, checkpoint: Checkpoint) -> bool:
     return True
 
 
+def choose_last(
+    checkpoints: Mapping[str, Callable[[], Checkpoint]],
+    system: SystemParams,
+    sessions: TrainingSessions,
+) -> Checkpoint | None:
+    """Return the last checkpoint of this very training, or else the newest one.
+
+    Args:
+        checkpoints: Key of a training (`TrainingState.key`) -> what reads its
+            checkpoint; the newest comes first.
+        system: What is to be trained.
+        sessions: What it is to learn from.
+    """
+    if not checkpoints:
+        return None
+    key = training_key(system, sessions.fingerprints())
+    return checkpoints[key if key in checkpoints else next(iter(checkpoints))]()
+
+
 def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
     """Yield the trainer after each epoch that `last` does not have, or as it is."""
     resumed = last is not None and resume(trainer, last)
@@ -102,26 +126,12 @@ def load_best(
 
 def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:
     """Return the names of what decides the weights and is not as it was, each once."""
-    before = _made_from(state.parameters) | state.data.model_dump()
-    now = _made_from(trainer.params) | trainer.fingerprints.model_dump()
+    before = state.parameters.deciding_weights() | state.data.model_dump()
+    now = trainer.params.deciding_weights() | trainer.fingerprints.model_dump()
     changed = [name for name in now if before.get(name) != now[name]]
     if len(state.history) > trainer.params.training.epochs:
         changed.append("training.epochs")
     return list(dict.fromkeys(changed))
-
-
-def _made_from(system: SystemParams) -> dict[str, Any]:
-    """Return the parameters that decide the weights, by their full names."""
-    made_from = {
-        f"{block}.{name}": value
-        for block, values in system.model_dump(mode="json").items()
-        for name, value in values.items()
-        if block != "ranking"
-    }
-    del made_from["training.patience"]
-    if system.training.schedule == "constant":
-        del made_from["training.epochs"]
-    return made_from
 
 
 def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:

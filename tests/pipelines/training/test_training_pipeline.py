@@ -25,7 +25,7 @@ def test_training_cannot_see_the_test_period():
 
 def test_an_interrupted_run_is_resumed_from_its_own_checkpoint():
     pipeline = training.create_pipeline()
-    assert "last_checkpoint" in pipeline.inputs()
+    assert "last_checkpoints" in pipeline.inputs()
     assert {"checkpoint", "history", "model"} <= pipeline.datasets()
 
 
@@ -46,7 +46,7 @@ def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
         fit,
         held_out,
         items,
-        None,
+        {},
     )
     model = nodes.select_model("mine", checkpoint, items, fit, held_out)
     served = model.tensors["trend"]

@@ -1,6 +1,6 @@
 """The nodes of training; torch is imported when one of them runs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
@@ -16,6 +16,8 @@ from tronrec.params import (
     TrainingParams,
 )
 
+Loaders = dict[str, Callable[[], Checkpoint]]
+
 
 def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     model: ModelParams,
@@ -28,25 +30,21 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     fit: PackedSessions,
     validation: PackedSessions,
     items: pl.DataFrame,
-    last_checkpoint: Checkpoint | None,
+    last_checkpoints: Loaders,
 ) -> Iterator[tuple[pl.DataFrame, Checkpoint]]:
     """Yield the history and a checkpoint after every epoch, each saved as it comes."""
     from tronrec.training.history import history_table
     from tronrec.training.launch import train_system
     from tronrec.training.loop import TrainingSessions
+    from tronrec.training.state import choose_last
 
+    system = SystemParams(
+        model=model, sampling=sampling, loss=loss, training=training, ranking=ranking
+    )
+    sessions = TrainingSessions(fit, validation, items.height)
+    last = choose_last(last_checkpoints, system, sessions)
     for checkpoint in train_system(
-        SystemParams(
-            model=model,
-            sampling=sampling,
-            loss=loss,
-            training=training,
-            ranking=ranking,
-        ),
-        TrainingSessions(fit, validation, items.height),
-        device=device,
-        parallel=parallel,
-        last=last_checkpoint,
+        system, sessions, device=device, parallel=parallel, last=last
     ):
         yield history_table(checkpoint.state.history), checkpoint
 

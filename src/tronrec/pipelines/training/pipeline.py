@@ -8,7 +8,8 @@ from tronrec.pipelines.training import nodes
 def create_pipeline() -> Pipeline:
     """Return the pipeline that trains, epoch by epoch, and keeps the best model.
 
-    `last_checkpoint` is `checkpoint` as an earlier, interrupted run left it.
+    `last_checkpoints` are `checkpoint` as an earlier, interrupted run left it, and
+    those of trainings with other parameters.
     """
     return Pipeline(
         [
@@ -25,7 +26,7 @@ def create_pipeline() -> Pipeline:
                     "fit_sessions",
                     "validation_sessions",
                     "items",
-                    "last_checkpoint",
+                    "last_checkpoints",
                 ],
                 outputs=["history", "checkpoint"],
                 name="train_model",
