@@ -214,8 +214,8 @@ def test_runtime_keys_pass() -> None:
             "otto.ranking.repeat_gains = 3: must be a list, such as [1, 2]",
         ),
         (
-            {"otto": {"ranking": {"repeat_gains": [1, -2]}}},
-            "otto.ranking.repeat_gains.1 = -2: must be greater than or equal to 0",
+            {"otto": {"ranking": {"repeat_gains": [1, "x"]}}},
+            "otto.ranking.repeat_gains.1 = 'x': must be a valid number",
         ),
         (
             {"otto": {"ranking": {"trend": float("inf")}}},

@@ -40,7 +40,7 @@ def test_ranks_match_the_definition(seed, num_items, depth):
     st.integers(0, 2**32),
     st.sampled_from([None, 0.2]),
     st.sampled_from([0, 0.7]),
-    st.lists(st.floats(0, 3), max_size=6),
+    st.lists(st.floats(-3, 3), max_size=6),
 )
 def test_trend_and_repeats_are_part_of_the_score(seed, temperature, trend, gains):
     torch.manual_seed(seed)

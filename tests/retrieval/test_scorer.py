@@ -27,7 +27,7 @@ def make_scorer(seed: int, *, trend: bool, gains: list[float], **model) -> Score
     return Scorer(recommender, terms)
 
 
-gains = st.lists(st.floats(0, 3), max_size=4)
+gains = st.lists(st.floats(-3, 3), max_size=4)
 
 
 @settings(max_examples=40)

@@ -1,7 +1,5 @@
 """Parameters of ranking: what an item's score has beside what was trained."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from tronrec.params.strict import Params
@@ -18,6 +16,15 @@ class RankingParams(Params):
     share of all clicks; 0: nothing."""
     trend_memory: float = Field(0.05, gt=0, le=1)
     """Mean age of a recent click, as a share of all training clicks."""
-    repeat_gains: tuple[Annotated[float, Field(ge=0)], ...] = ()
-    """What the scores of the session's own items gain: that of the last click, of the
-    one before it, and so on; the last number holds for all clicks before."""
+    repeat_gains: tuple[float, ...] = ()
+    """What the scores of the session's own items gain, or lose where negative: that of
+    the last click, of the one before it, and so on; the last number holds for all
+    clicks before."""
+    calibrate: bool = False
+    """Whether trend and gains are chosen anew on the validation sessions after
+    training, in seconds. What is configured is tried as well."""
+
+    def describe(self) -> str:
+        """Return trend and gains in a few words."""
+        gains = ", ".join(f"{gain:g}" for gain in self.repeat_gains) or "none"
+        return f"trend {self.trend:g} (memory {self.trend_memory:g}), gains {gains}"

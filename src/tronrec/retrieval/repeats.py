@@ -26,7 +26,7 @@ class Repeats:
     """That of the last click first; padding stands where there is no click, or a later
     one on the same item."""
     gains: Float[Tensor, "clicks"]
-    """What an item of each column gains, not less than 0."""
+    """What an item of each column gains, or loses."""
 
     def gain(self, items: Int[Tensor, "events"]) -> Float[Tensor, "events"]:
         """Return what one item of each event gains."""
@@ -37,6 +37,11 @@ class Repeats:
         same = self.items[:, :, None] == items
         return (same * self.gains[:, None]).sum(1)
 
+    @property
+    def surplus(self) -> int:
+        """How many items may come in for items of the session that fall behind."""
+        return self.items.shape[1] if bool((self.gains < 0).any()) else 0
+
     def add_gains(
         self,
         best: ScoredItems,
@@ -45,11 +50,12 @@ class Repeats:
     ) -> ScoredItems:
         """Return the best items once the gains are part of their scores.
 
-        An item that gains nothing is among the best only if it is without gains, too.
-        All items of the session are added, with their gains.
+        An item that is not of the session is among the best only if it is without
+        gains, too, or if items of the session fall behind it. Those are all added.
 
         Args:
-            best: Every item among the best of an event without the gains, and others.
+            best: Every item among the best of an event without the gains, by `surplus`
+                more than are wanted.
             index: What scores the items of the session.
             hidden: Hidden state of each event.
         """

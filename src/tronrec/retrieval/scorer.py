@@ -47,9 +47,9 @@ class SessionScores:
 
         An item that is left out scores less than `k` others. Pairs are in no order.
         """
-        best = self.index.search(self.hidden, k)
         if self.repeats is None:
-            return best
+            return self.index.search(self.hidden, k)
+        best = self.index.search(self.hidden, k + self.repeats.surplus)
         return self.repeats.add_gains(best, self.index, self.hidden)
 
 

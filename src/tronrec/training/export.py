@@ -1,16 +1,24 @@
 """From the checkpoint of a training to the file of a model."""
 
+import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
 from tronrec.checkpoint import Checkpoint, ModelCard
+from tronrec.device import choose_device
+from tronrec.evaluation.calibration import calibrate
 from tronrec.model_file import ModelFile
+from tronrec.params import RankingParams
 from tronrec.schemas import COUNT, ITEM
 from tronrec.training.history import best_epoch
+from tronrec.training.loop import TrainingSessions
 from tronrec.training.state import load_best
+
+logger = logging.getLogger(__name__)
 
 
 def export_model(
@@ -18,6 +26,7 @@ def export_model(
     checkpoint: Checkpoint,
     items: pl.DataFrame,
     *clicks: Int[np.ndarray, "clicks"],
+    ranking: RankingParams,
 ) -> Checkpoint:
     """Return the model of the best epoch of a training, ready to be served.
 
@@ -26,13 +35,14 @@ def export_model(
         checkpoint: The training.
         items: The item index.
         clicks: Items of all clicks up to now, in parts; the trend is counted from them.
+        ranking: The ranking terms it is to have.
     """
     state = checkpoint.state
-    model, terms = load_best(checkpoint, items.height, *clicks)
+    model, terms = load_best(checkpoint, items.height, *clicks, ranking=ranking)
     epoch = best_epoch(state.history, state.parameters.training.choose_by)
     card = ModelCard(
         system=name,
-        parameters=state.parameters,
+        parameters=state.parameters.model_copy(update={"ranking": ranking}),
         epoch=epoch,
         validation=state.history[epoch - 1].validation,
         data=state.data,
@@ -40,3 +50,26 @@ def export_model(
     )
     counts = items[COUNT].to_numpy()
     return ModelFile(model, terms, items[ITEM], counts, card).checkpoint()
+
+
+def calibrate_ranking(
+    checkpoint: Checkpoint,
+    params: RankingParams,
+    sessions: TrainingSessions,
+    device: str,
+) -> dict[str, Any]:
+    """Return the ranking terms for the model of the best epoch, and how they came.
+
+    `ranking` are the terms. They are as configured where calibration is off or nothing
+    was held out.
+    """
+    if not params.calibrate or not len(sessions.validation):
+        return {"ranking": params.model_dump(mode="json"), "chosen": "configured"}
+    clicks = sessions.fit.items
+    model, _ = load_best(checkpoint, sessions.num_items, clicks)
+    model = model.to(choose_device(device))
+    calibration = calibrate(model, params, clicks, sessions.validation)
+    for name, trial in calibration.trials.items():
+        logger.info("%s: %s, %s", name, trial.params.describe(), trial.metrics)
+    logger.info("Ranking terms chosen on validation: %s", calibration.chosen)
+    return calibration.record()

@@ -22,7 +22,7 @@ from tronrec.checkpoint import (
     with_prefix,
 )
 from tronrec.models.recommender import Recommender
-from tronrec.params import SystemParams
+from tronrec.params import RankingParams, SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.training.history import best_epoch
 from tronrec.training.loop import Trainer, TrainingSessions, fit
@@ -111,17 +111,26 @@ def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
 
 
 def load_best(
-    checkpoint: Checkpoint, num_items: int, *clicks: Int[np.ndarray, "clicks"]
+    checkpoint: Checkpoint,
+    num_items: int,
+    *clicks: Int[np.ndarray, "clicks"],
+    ranking: RankingParams | None = None,
 ) -> tuple[Recommender, RankingTerms]:
     """Return the model of the best epoch, and its ranking terms.
 
     The trend is counted anew, up to the newest of `clicks`: those that were held out to
     choose the epoch are known by now.
+
+    Args:
+        checkpoint: A training.
+        num_items: Items of the catalogue.
+        clicks: Items of all clicks up to now, in parts.
+        ranking: The terms; None: those it was trained with.
     """
     system = checkpoint.state.parameters
     model = Recommender(system.model, num_items)
     model.load_state_dict(checkpoint.part("best"))
-    return model, RankingTerms.count(system.ranking, num_items, *clicks)
+    return model, RankingTerms.count(ranking or system.ranking, num_items, *clicks)
 
 
 def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:

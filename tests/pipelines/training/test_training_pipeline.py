@@ -1,7 +1,10 @@
+import numpy as np
 import polars as pl
+import pytest
 import torch
 
 from reference.data import random_sessions
+from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     LossParams,
     ModelParams,
@@ -48,6 +51,45 @@ def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
         items,
         {},
     )
-    model = nodes.select_model("mine", checkpoint, items, fit, held_out)
+    ranking = RankingParams(trend=0.5, trend_memory=0.2)
+    calibration = nodes.calibrate_ranking(
+        checkpoint, ranking, items, fit, held_out, "cpu"
+    )
+    model = nodes.select_model("mine", checkpoint, calibration, items, fit, held_out)
     served = model.tensors["trend"]
     assert torch.equal(served, count_trend([fit.items, held_out.items], 9, 0.2))
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_the_terms_that_were_chosen_are_those_of_the_model(held_out):
+    sessions = random_sessions(0, sessions=30, num_items=9, longest=6)
+    none = PackedSessions(np.zeros(0, np.int32), np.zeros(1, np.int64))
+    validation = random_sessions(1, sessions=20, num_items=9, longest=6)
+    validation = validation if held_out else none
+    items = pl.DataFrame({"item_id": range(100, 109), "count": [1] * 9})
+    ranking = RankingParams(repeat_gains=[-30.0, -30.0], calibrate=True)
+    *_, (_, checkpoint) = nodes.train_model(
+        ModelParams(hidden_size=8),
+        SamplingParams(uniform=4, in_batch=3, top_k=2),
+        LossParams(),
+        TrainingParams(epochs=1, batch_size=8),
+        ranking,
+        "cpu",
+        ParallelParams(),
+        sessions,
+        validation,
+        items,
+        None,
+    )
+    calibration = nodes.calibrate_ranking(
+        checkpoint, ranking, items, sessions, validation, "cpu"
+    )
+    model = nodes.select_model(
+        "mine", checkpoint, calibration, items, sessions, validation
+    )
+    kept = model.card.parameters.ranking
+    assert kept == RankingParams.model_validate(calibration["ranking"])
+    assert set(calibration.get("trials", ())) == (
+        {"plain", "configured", "fitted"} if held_out else set()
+    )
+    assert held_out or kept == ranking

@@ -1,6 +1,7 @@
 """The nodes of training; torch is imported when one of them runs."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import polars as pl
 
@@ -49,9 +50,26 @@ def train_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         yield history_table(checkpoint.state.history), checkpoint
 
 
-def select_model(
+def calibrate_ranking(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    checkpoint: Checkpoint,
+    ranking: RankingParams,
+    items: pl.DataFrame,
+    fit: PackedSessions,
+    validation: PackedSessions,
+    device: str,
+) -> dict[str, Any]:
+    """Return the ranking terms of the model that is kept, and how they were chosen."""
+    from tronrec.training import export
+    from tronrec.training.loop import TrainingSessions
+
+    sessions = TrainingSessions(fit, validation, items.height)
+    return export.calibrate_ranking(checkpoint, ranking, sessions, device)
+
+
+def select_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     name: str,
     checkpoint: Checkpoint,
+    calibration: dict[str, Any],
     items: pl.DataFrame,
     fit: PackedSessions,
     validation: PackedSessions,
@@ -59,4 +77,6 @@ def select_model(
     """Return the weights of the best epoch with the item index, ready to be served."""
     from tronrec.training.export import export_model
 
-    return export_model(name, checkpoint, items, fit.items, validation.items)
+    ranking = RankingParams.model_validate(calibration["ranking"])
+    clicks = fit.items, validation.items
+    return export_model(name, checkpoint, items, *clicks, ranking=ranking)

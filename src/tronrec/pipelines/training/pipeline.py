@@ -32,10 +32,24 @@ def create_pipeline() -> Pipeline:
                 name="train_model",
             ),
             Node(
+                nodes.calibrate_ranking,
+                inputs=[
+                    "checkpoint",
+                    "params:ranking",
+                    "items",
+                    "fit_sessions",
+                    "validation_sessions",
+                    "params:device",
+                ],
+                outputs="calibration",
+                name="calibrate_ranking",
+            ),
+            Node(
                 nodes.select_model,
                 inputs=[
                     "params:system",
                     "checkpoint",
+                    "calibration",
                     "items",
                     "fit_sessions",
                     "validation_sessions",
