@@ -77,8 +77,14 @@ class ExactTopK:
         self._quantized: QuantizedTable | None = None
 
     def _choose_coarse(self, events: int) -> CoarseTable:
-        """Return the table for a search of so many hidden states."""
-        if events <= FEW and self.table.device.type == "cpu":
+        """Return the table for a search of so many hidden states.
+
+        A table of int8 is made only where the first search is of a few: a service
+        wants it, and an evaluation, whose last batch is a small one, does not.
+        """
+        is_first = self._rounded is None
+        few = events <= FEW and self.table.device.type == "cpu"
+        if few and (is_first or self._quantized is not None):
             self._quantized = self._quantized or QuantizedTable(self.table)
             return self._quantized
         self._rounded = self._rounded or RoundedTable(self.table, self.dtype)
