@@ -7,19 +7,23 @@ BIN := $(VENV)/bin
 KEDRO := $(BIN)/kedro
 VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(KEDRO) viz
 STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
+MODEL ?= data/sample/06_models/otto/model.safetensors
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 
 # Kedro would report usage, and write an id into pyproject.toml.
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-spark lint bench viz viz-build dashboard docs clean
+.PHONY: help run serve test test-spark lint bench viz viz-build dashboard docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evaluate, report
 	$(KEDRO) run --env=sample --pipelines=train_otto
+
+serve: $(VENV)/.serve  ## Recommend over HTTP with the model of make run: MODEL=file
+	$(BIN)/tronrec serve --model $(MODEL)
 
 test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/pytest
@@ -33,7 +37,7 @@ lint: $(VENV)/.dev  ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.base  ## Time training and evaluation on this machine, in ratios
+bench: $(VENV)/.serve  ## Time training and evaluation on this machine, in ratios
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
@@ -62,7 +66,7 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.viz $(VENV)/.tune $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.dev $(VENV)/.serve $(VENV)/.viz $(VENV)/.tune $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	$(INSTALL) --editable ".[$*]"
 	touch $@
 

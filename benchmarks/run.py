@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import torch
 import yaml
@@ -18,6 +19,7 @@ from steps import PackedTraining, PaddedTraining
 from timing import in_turns, product_rate, timed, usual
 
 from data import DIGINETICA, OTTO, Case, draw_sessions
+from serving import Load, served
 from tronrec.device import choose_device, search_dtype
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
@@ -152,6 +154,18 @@ class Bench:
             del training
         plot(times)
 
+    def serving(self) -> None:
+        """Ask the service over HTTP: how many answers, and how long one takes."""
+        columns = ("answers/s", "at half load: p50, ms", "p90, ms", "p99, ms")
+        head("The service, and who asks it, on this machine", "items", *columns)
+        items = DIGINETICA.num_items
+        with served(TRON_XL, items) as port:
+            Load(port, items, connections=16).run(3)  # a warm-up
+            answers = len(Load(port, items, connections=32).run(15)) / 15
+            paced = Load(port, items, connections=32).run(15, answers / 2)
+            times = (f"{1e3 * np.percentile(paced, p):.1f}" for p in (50, 90, 99))
+            row(f"{items:,}", f"{answers:,.0f}", *times)
+
     def evaluation(self) -> None:
         """Compare exact ranking with the bare product that it needs at least."""
         columns = ("events/s", "share of the product rate")
@@ -190,7 +204,10 @@ def plot(times: dict[int, float]) -> None:
 
 def main() -> None:
     """Run all measurements, or those asked for."""
-    tables = ("products", "steps", "systems", "stages", "catalogues", "evaluation")
+    tables = (
+        *("products", "steps", "systems", "stages", "catalogues", "evaluation"),
+        "serving",
+    )
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--only", nargs="+", choices=tables, default=tables, help="tables to measure"

@@ -1,12 +1,18 @@
-"""`tronrec` and `python -m tronrec`: what `kedro run` does, in the project's folder."""
+"""`tronrec` and `python -m tronrec`: what `kedro run` does, and the service."""
 
-from kedro.framework.project import configure_project
-
-from tronrec.cli import run
+import sys
 
 
 def main() -> None:
-    """Run the pipelines that the command line names."""
+    """Serve, or run the pipelines that the command line names."""
+    if sys.argv[1:2] == ["serve"]:
+        from tronrec.serving.command import serve
+
+        serve(sys.argv[2:], prog_name="tronrec serve")
+    from kedro.framework.project import configure_project
+
+    from tronrec.cli import run
+
     configure_project("tronrec")
     run()
 

@@ -93,6 +93,7 @@ class TrainedModel:
         self.card: ModelCard = file.card
         self.item_ids: list[Id] = file.item_ids.to_list()
         self._number = {item: row for row, item in enumerate(self.item_ids, start=1)}
+        self.item_counts = file.item_counts
         model = file.model.to(device)
         self._scorer = Scorer(model, file.terms)
         width = model.item_embeddings.shape[1]
@@ -213,6 +214,11 @@ class TrainedModel:
             for session in np.split(sessions.items, sessions.offsets[1:-1])
         ]
         return _first(self._score(lists), k, len(lists))
+
+    def trend_of(self, number: int) -> float | None:
+        """Return an item's share of recent clicks by its share of all; None: unused."""
+        trend = self._scorer.terms.trend
+        return None if trend is None else float(trend[number].exp())
 
     def _translate(self, request: Request) -> _Known:
         if not 1 <= request.k <= LARGEST_K:

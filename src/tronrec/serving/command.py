@@ -1,0 +1,127 @@
+"""`tronrec serve`: the service on the command line."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tronrec.errors import UserError
+from tronrec.threads import settle_threads
+
+if TYPE_CHECKING:
+    from tronrec.serving.app import Service
+
+TOKEN = "TRONREC_TOKEN"
+"""The variable of the environment with the bearer token."""
+
+
+@click.command(name="serve")
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File of a trained model, data/06_models/<data set>/model.safetensors.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--items",
+    type=click.Path(path_type=Path),
+    help="CSV or Parquet of item_id, title and, if there are any, picture (a URL).",
+)
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--waiting", type=int, help="Requests that wait, at most.")
+@click.option("--batch", type=int, help="Requests answered together, at most.")
+@click.option("--wait", type=float, help="Seconds a request waits for company.")
+@click.option("--longest-session", type=int, help="Items of a session, at most.")
+@click.option("--largest-k", type=int, help="Items of an answer, at most.")
+@click.option("--body-bytes", type=int, help="Size of a body, at most.")
+@click.option("--watch-seconds", type=float, help="Time between looks at the file.")
+def serve(
+    model: Path,
+    host: str,
+    port: int,
+    items: Path | None,
+    device: str,
+    **limits: Any,
+) -> None:
+    """Recommend over HTTP.
+
+    Requests must bring the token of the environment variable TRONREC_TOKEN, if it is
+    set. SIGTERM ends the service when all requests under way are answered.
+    """
+    _log_lines()
+    logger = logging.getLogger(__name__)
+    logger.info(settle_threads())
+    try:
+        service = _build(model, items, device, limits)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    logger.info("Serving %s on %s:%d", service.store.current.name, host, port)
+    _run(service, host, port)
+
+
+def _build(
+    model: Path, items: Path | None, device: str, limits: dict[str, Any]
+) -> "Service":
+    """Return the service; torch and FastAPI are imported now.
+
+    Raises:
+        UserError: The extra is not installed, a limit is out of range, or the model
+            or the items cannot be read.
+    """
+    from pydantic import ValidationError
+
+    try:
+        from tronrec.serving.app import Service
+        from tronrec.serving.items import read_details
+        from tronrec.serving.models import ModelStore
+        from tronrec.serving.settings import ServiceSettings
+    except ImportError as error:
+        raise UserError(
+            f'{error}; the service needs its extra: pip install "tronrec[serve]"'
+        ) from error
+    try:
+        given = {name: value for name, value in limits.items() if value is not None}
+        settings = ServiceSettings.model_validate(given)
+    except ValidationError as error:
+        lines = (f"{d['loc'][0]} = {d['input']}: {d['msg']}" for d in error.errors())
+        raise UserError("\n".join(lines)) from error
+    details = None if items is None else read_details(items)
+    store = ModelStore(model, device, details)
+    return Service(store, settings, os.environ.get(TOKEN) or None)
+
+
+def _run(service: "Service", host: str, port: int) -> None:
+    import uvicorn
+
+    from tronrec.serving.observing import Observed
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            service.draining = True
+            super().handle_exit(sig, frame)
+
+    paths = {getattr(route, "path", "") for route in service.app.routes}
+    config = uvicorn.Config(
+        Observed(service.app, service.metrics, paths),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=service.settings.drain_seconds,
+    )
+    Server(config).run()
+
+
+def _log_lines() -> None:
+    """Write the log to the standard output, a JSON object a line."""
+    from tronrec.serving.observing import JsonLines
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
