@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'tronrec' has no attribute {name!r}")
     module, path = _PLACES[name]
-    found: Any = import_module(f"tronrec.{module}")
+    value: Any = import_module(f"tronrec.{module}")
     for part in path.split("."):
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value

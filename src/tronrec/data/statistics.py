@@ -13,9 +13,9 @@ def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
     """Return the statistics of a clicks table, ready for JSON; times are ISO, UTC."""
     of_length = np.zeros(1, np.int64)  # [length] number of sessions
     for block in read_sessions(clicks.select(SESSION)):
-        found = np.bincount(block.lengths, minlength=len(of_length))
-        found[: len(of_length)] += of_length
-        of_length = found
+        counts = np.bincount(block.lengths, minlength=len(of_length))
+        counts[: len(of_length)] += of_length
+        of_length = counts
     sessions = int(of_length.sum())
     events = int(of_length @ np.arange(len(of_length)))
     content = clicks.select(

@@ -25,8 +25,8 @@ def session_scores(
         k: Ranks past this one score 0.
     """
     hit = ranks <= k
-    kinds = hit, np.where(hit, 1 / ranks, 0)
-    return np.stack([np.bincount(session, kind) for kind in kinds], 1)
+    gains = hit, np.where(hit, 1 / ranks, 0)
+    return np.stack([np.bincount(session, gain) for gain in gains], 1)
 
 
 def intervals(
@@ -45,13 +45,13 @@ def intervals(
         seed: Decides the draws, which all metrics share.
     """
     generator = np.random.default_rng(seed)
-    found = np.empty((resamples, scores.shape[1]))
+    resampled = np.empty((resamples, scores.shape[1]))
     for number in range(resamples):
         drawn = generator.integers(len(events), size=len(events))
         weights = np.bincount(drawn, minlength=len(events)).astype(np.float64)
-        found[number] = (weights @ scores) / (weights @ events)
+        resampled[number] = (weights @ scores) / (weights @ events)
     tail = (1 - LEVEL) / 2
-    return np.quantile(found, [tail, 1 - tail], axis=0).T
+    return np.quantile(resampled, [tail, 1 - tail], axis=0).T
 
 
 def p_values(
@@ -101,21 +101,23 @@ def compare(
         k: Ranks past this one score 0.
     """
     metrics = f"recall@{k}", f"mrr@{k}"
-    scores = {name: session_scores(own, session, k) for name, own in ranks.items()}
+    scores = {
+        name: session_scores(of_system, session, k) for name, of_system in ranks.items()
+    }
     together = np.concatenate(list(scores.values()), 1)
     events = np.bincount(session)
     values = (together.sum(0) / events.sum()).reshape(-1, 2)
     bounds = intervals(together, events, resamples=resamples).reshape(-1, 2, 2)
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, value, bound in zip(scores, values, bounds, strict=True):
-        found[name] = dict(zip(metrics, value.tolist(), strict=True))
+        results[name] = dict(zip(metrics, value.tolist(), strict=True))
         for metric, interval in zip(metrics, bound.tolist(), strict=True):
-            found[name][f"{metric}_interval"] = interval
+            results[name][f"{metric}_interval"] = interval
     others = [name for name in scores if name != subject]
     if subject in scores and others:
         differences = [scores[subject] - scores[name] for name in others]
         values = p_values(np.concatenate(differences, 1), resamples=resamples)
         for name, pair in zip(others, values.reshape(-1, 2).tolist(), strict=True):
             for metric, p_value in zip(metrics, pair, strict=True):
-                found[name][f"{metric}_p"] = p_value
-    return found
+                results[name][f"{metric}_p"] = p_value
+    return results

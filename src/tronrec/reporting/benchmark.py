@@ -29,24 +29,24 @@ def result_rows(
     """
     return pl.DataFrame(
         [
-            {"system": name, **_measured(own), **_paper(dataset, name)}
-            | _lead(results.get(subject, {}), own)
-            for name, own in results.items()
+            {"system": name, **_measured(scores), **_paper(dataset, name)}
+            | _lead(results.get(subject, {}), scores)
+            for name, scores in results.items()
         ],
         infer_schema_length=None,
     )
 
 
-def _measured(own: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(scores: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for metric in METRICS:
-        row[metric] = own[metric]
-        row[f"{metric}_low"], row[f"{metric}_high"] = own[f"{metric}_interval"]
-    seconds, peak = own.get("seconds"), own.get("peak_bytes")
+        row[metric] = scores[metric]
+        row[f"{metric}_low"], row[f"{metric}_high"] = scores[f"{metric}_interval"]
+    seconds, peak = scores.get("seconds"), scores.get("peak_bytes")
     return row | {
-        "epoch": own.get("epoch"),
-        "epochs": own.get("epochs"),
-        "epochs_per_hour": 3600 * own["epochs"] / seconds if seconds else None,
+        "epoch": scores.get("epoch"),
+        "epochs": scores.get("epochs"),
+        "epochs_per_hour": 3600 * scores["epochs"] / seconds if seconds else None,
         "peak_mebibytes": peak / MEBIBYTE if peak else None,
     }
 
@@ -59,14 +59,14 @@ def _paper(dataset: ReportedData, name: str) -> dict[str, float | None]:
 
 
 def _lead(
-    subject: Mapping[str, Any], own: Mapping[str, Any]
+    subject: Mapping[str, Any], scores: Mapping[str, Any]
 ) -> dict[str, float | None]:
     """Return by how much the subject is ahead, as a share, and the p-values."""
     row: dict[str, float | None] = {}
     for metric in METRICS:
-        known = subject and subject is not own and own[metric]
-        row[f"{metric}_lead"] = subject[metric] / own[metric] - 1 if known else None
-        row[f"{metric}_p"] = own.get(f"{metric}_p")
+        known = subject and subject is not scores and scores[metric]
+        row[f"{metric}_lead"] = subject[metric] / scores[metric] - 1 if known else None
+        row[f"{metric}_p"] = scores.get(f"{metric}_p")
     return row
 
 
