@@ -88,8 +88,12 @@ def test_a_table_of_int8_finds_the_best_of_rows_of_any_length(size, lengths):
         assert_holds_the_best(table, hidden, 20, torch.float32)
 
 
-def test_few_items_are_left_in_doubt_by_int8():
+@pytest.mark.parametrize("trend", [1, 30])
+def test_few_items_are_left_in_doubt_by_int8(trend):
+    """Also where one column is much wider than the others, as the trend is."""
     torch.manual_seed(0)
     table, hidden = torch.randn(20_001, 64), torch.randn(8, 64)
+    table[:, -1] *= trend
+    hidden[:, -1] = 1
     found = ExactTopK(table, torch.float32).search(hidden, 20)
     assert len(found.event) < 8 * 200

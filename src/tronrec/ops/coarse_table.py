@@ -33,6 +33,9 @@ class CoarseTable(Protocol):
     """Largest relative error of rounding a product, once it is summed."""
     dtype: torch.dtype
     """To what hidden states are rounded before the product, and products after it."""
+    scale: Float[Tensor, "size"] | None
+    """By what the columns were divided, and hidden states have to be multiplied; None:
+    by nothing."""
 
     def products(
         self,
@@ -44,7 +47,7 @@ class CoarseTable(Protocol):
         """Return hidden states, rounded to `dtype`, times rows, summed in float32.
 
         Args:
-            hidden: The hidden states.
+            hidden: The hidden states, times `scale`.
             rows: Which rows.
             fill: Columns of -inf that follow.
             scratch: Memory for the products, which may be used.
@@ -55,12 +58,15 @@ class CoarseTable(Protocol):
 class RoundedTable:
     """Rows in float32, which are the table itself, or in bfloat16."""
 
+    scale: Float[Tensor, "size"] | None = None
+
     def __init__(self, table: Float[Tensor, "rows size"], dtype: torch.dtype) -> None:
         """Round the rows."""
         self.rows, self.dtype = table.to(dtype), dtype
         self.unit = 0.0 if dtype == torch.float32 else torch.finfo(dtype).eps / 2
         self.residual: Tensor = _largest_residual(
-            table, (rows.float() for rows in torch.split(self.rows, SLAB))
+            torch.split(table, SLAB),
+            (rows.float() for rows in torch.split(self.rows, SLAB)),
         )
 
     def products(
@@ -75,14 +81,21 @@ class RoundedTable:
 
 
 class QuantizedTable:
-    """Rows in int8, each in a unit of its own; hidden states stay bfloat16."""
+    """Rows in int8, each in a unit of its own; hidden states stay bfloat16.
+
+    A column with larger components than others, such as the trend, would coarsen the
+    unit of every row. It is divided first, by a power of two, which rounds nothing.
+    """
 
     dtype = torch.bfloat16
     unit = torch.finfo(torch.bfloat16).eps / 2
 
     def __init__(self, table: Float[Tensor, "rows size"]) -> None:
         """Quantize the rows."""
-        largest = torch.cat([rows.abs().amax(1) for rows in torch.split(table, SLAB)])
+        scale = _excess(table)
+        self.scale: Float[Tensor, size] | None = scale
+        slabs = torch.split(table, SLAB)
+        largest = torch.cat([(rows / scale).abs().amax(1) for rows in slabs])
         units = (largest / LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
         # A unit that was rounded down would let the largest component overflow.
         self.units = (units * (1 + 2 * self.unit)).to(self.dtype)
@@ -90,15 +103,12 @@ class QuantizedTable:
         self.fill = -size % WORDS
         self.rows = torch.zeros(rows, size + self.fill, dtype=torch.int8)
         columns = self.units.float()[:, None]
-        parts = [
-            torch.split(tensor, SLAB)
-            for tensor in (table, self.rows[:, :size], columns)
-        ]
-        for part, values, of_part in zip(*parts, strict=True):
-            values.copy_((part / of_part).round_())
+        parts = [torch.split(part, SLAB) for part in (self.rows[:, :size], columns)]
+        for part, values, of_part in zip(slabs, *parts, strict=True):
+            values.copy_((part / scale / of_part).round_())
         self.residual: Tensor = _largest_residual(
-            table,
-            (values * of_part for values, of_part in zip(*parts[1:], strict=True)),
+            (part / scale for part in slabs),
+            (values * of_part for values, of_part in zip(*parts, strict=True)),
         )
 
     def products(
@@ -115,9 +125,20 @@ class QuantizedTable:
         return pad(products, (0, fill), value=-torch.inf)
 
 
+def _excess(table: Float[Tensor, "rows size"]) -> Float[Tensor, "size"]:
+    """Return by how much a column's largest component exceeds that of most columns.
+
+    It is a power of two, and 1 for columns like most.
+    """
+    slabs = torch.split(table, SLAB)
+    largest = torch.stack([rows.abs().amax(0) for rows in slabs]).amax(0)
+    usual = largest.median().clamp(min=torch.finfo(torch.float32).tiny)
+    return (largest / usual).log2().round().clamp(0, 32).exp2()
+
+
 def _largest_residual(
-    table: Float[Tensor, "rows size"], rounded: Iterable[Tensor]
+    rows: Iterable[Tensor], rounded: Iterable[Tensor]
 ) -> Float[Tensor, ""]:
     """Return the largest length of the difference between rows and rounded rows."""
-    parts = zip(torch.split(table, SLAB), rounded, strict=True)
-    return torch.stack([(rows - near).norm(dim=1).max() for rows, near in parts]).max()
+    parts = zip(rows, rounded, strict=True)
+    return torch.stack([(part - near).norm(dim=1).max() for part, near in parts]).max()

@@ -105,14 +105,15 @@ class ExactTopK:
         An item that is left out scores less than `k` others, surely.
         """
         coarse = self._choose_coarse(len(hidden))
-        margin = self._margin(hidden, coarse)
+        scaled = hidden if coarse.scale is None else hidden * coarse.scale
+        margin = self._margin(scaled, coarse)
         best = hidden.new_full((len(hidden), k), -torch.inf)
         events, items = [], []
         block = max(1, SCORES // max(1, len(hidden)))
         for start in range(PADDING + 1, len(self.table), block):
             rows = slice(start, min(start + block, len(self.table)))
             fill = -(rows.stop - start) % (GROUP * GROUPS)
-            scores = coarse.products(hidden, rows, fill, self.scratch)
+            scores = coarse.products(scaled, rows, fill, self.scratch)
             groups = scores.view(len(hidden), GROUP, -1)
             maxima = groups.amax(1)
             best = torch.cat([best, _some_of_the_best(maxima, k).float()], 1)
@@ -131,7 +132,8 @@ class ExactTopK:
     ) -> Float[Tensor, "events"]:
         """Bound |coarse - float32| by Cauchy-Schwarz, before the result is rounded.
 
-        h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err.
+        h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err. Where h is
+        scaled, e is divided, and not longer than `norm` all the more.
         """
         rounded = hidden.to(coarse.dtype).float()
         residual: Tensor = (hidden - rounded).norm(dim=1)
