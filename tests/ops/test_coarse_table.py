@@ -52,4 +52,4 @@ def test_a_wide_column_does_not_coarsen_the_others():
     table[:, 5] *= 100
     wide = QuantizedTable(table)
     assert wide.residual < 2 * even.residual
-    assert (wide.scale != 1).sum() == 1 and wide.scale[5] in {64, 128}
+    assert (wide.scale != 1).sum() == 1 and wide.scale[5] == 128
