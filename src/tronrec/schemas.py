@@ -31,4 +31,10 @@ ITEMS = pl.Schema({INDEX: pl.Int32(), ITEM: pl.Int64(), COUNT: pl.Int64()})
 Sorted by model number. The most clicked item is number 1; ties go to the lower shop id.
 """
 
+FIRST_CLICK = "first_click"
+"""Of an item: the time of its first click in the training period."""
+
+BEST_RANK = "best_rank"
+"""Of an item: the best rank at which it was recommended to anyone."""
+
 PADDING = 0

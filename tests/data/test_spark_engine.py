@@ -128,6 +128,8 @@ def test_all_stages_are_those_of_polars(
         train, their_train = parts[0], found[0]
     items = encoding.index_items(train)
     assert_frame_equal(engine.index_items(their_train), items)
+    births = statistics.first_clicks(train)
+    assert_frame_equal(engine.first_clicks(their_train), births)
     packed = PackedSessions.from_clicks(engine.to_polars(their_train), items)
     assert (
         packed.fingerprint() == PackedSessions.from_clicks(train, items).fingerprint()

@@ -47,11 +47,14 @@ class Engine(Protocol[Table]):
     def describe(self, clicks: Table) -> dict[str, Any]:
         """Return the statistics of clicks, ready for JSON."""
 
+    def first_clicks(self, train: Table) -> pl.DataFrame:
+        """Return each item with the time of its first click."""
+
     def count_clicks(self, clicks: Table) -> int:
         """Return the number of clicks."""
 
     def to_polars(self, clicks: Table) -> pl.LazyFrame:
-        """Return the clicks in their order, for packing."""
+        """Return sessions, items and times of the clicks, in their order."""
 
 
 def engine_of(clicks: Table) -> Engine[Table]:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tronrec.data.clicks import read_sessions
-from tronrec.schemas import ITEM, SESSION, TIME
+from tronrec.schemas import FIRST_CLICK, ITEM, SESSION, TIME
 
 
 def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
@@ -33,6 +33,12 @@ def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
         "median_length": _median(of_length, sessions) if sessions else None,
         **row,
     }
+
+
+def first_clicks(train: pl.LazyFrame) -> pl.DataFrame:
+    """Return each item with the time of its first click."""
+    first = pl.col(TIME).min().alias(FIRST_CLICK)
+    return train.group_by(ITEM).agg(first).sort(ITEM).collect(engine="streaming")
 
 
 def _median(of_length: np.ndarray[Any, np.dtype[np.int64]], sessions: int) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.evaluation.metrics import measure
-from tronrec.evaluation.ranking import rank_targets
+from tronrec.evaluation.ranking import Ranking, rank_targets
 from tronrec.model_file import ModelFile
 from tronrec.params import EvaluationParams
 
@@ -14,6 +14,17 @@ def evaluate_model(
     file: ModelFile, sessions: PackedSessions, params: EvaluationParams, device: str
 ) -> dict[str, Any]:
     """Return the metrics of a model over all events of `sessions`, and what it is.
+
+    The arguments are those of `rank_and_measure`.
+    """
+    facts, _ = rank_and_measure(file, sessions, params, device)
+    return facts
+
+
+def rank_and_measure(
+    file: ModelFile, sessions: PackedSessions, params: EvaluationParams, device: str
+) -> tuple[dict[str, Any], Ranking]:
+    """Return what `evaluate_model` does, and the ranks that it was measured by.
 
     Args:
         file: The model.
@@ -30,7 +41,7 @@ def evaluate_model(
         batch_size=params.batch_size,
         progress="test",
     )
-    return {
+    facts = {
         "system": file.card.system,
         "parameters": file.card.parameters.model_dump(mode="json"),
         "device": target.type,
@@ -40,3 +51,4 @@ def evaluate_model(
         "items": file.model.num_items,
         "metrics": measure(ranking, params.cutoffs),
     }
+    return facts, ranking

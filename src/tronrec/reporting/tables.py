@@ -142,6 +142,8 @@ def summary(
 
 Epoch {metrics["epoch"]} of {history.height}, {chosen}. Training ran at {speed}.
 
+The same with figures: [report.html](report.html).
+
 ## Accuracy
 
 {metrics["events"]:,} events of {metrics["sessions"]:,} test sessions, each ranked \

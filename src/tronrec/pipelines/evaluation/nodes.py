@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.params import EvaluationParams
-from tronrec.schemas import COUNT, ITEM
+from tronrec.schemas import BEST_RANK, COUNT, ITEM, SESSION
 
 
 def measure_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -17,18 +18,22 @@ def measure_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     test: PackedSessions,
     params: EvaluationParams,
     device: str,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]:
     """Return the metrics of the model over all events of the test sessions.
+
+    Also the rank of each event's target, and the best rank of each item.
 
     Raises:
         UserError: The sessions are not of the preparation that it was trained on.
     """
-    from tronrec.evaluation.model import evaluate_model
+    from tronrec.evaluation.model import rank_and_measure
     from tronrec.model_file import ModelFile
 
     file = ModelFile.read(model)
     file.check_data(items[ITEM], fit)
-    return evaluate_model(file, test, params, device)
+    facts, ranking = rank_and_measure(file, test, params, device)
+    ranks = _rank_table(test, {facts["system"]: ranking.ranks})
+    return facts, ranks, pl.DataFrame({BEST_RANK: ranking.best_rank_by_item})
 
 
 def evaluate_baselines(
@@ -36,14 +41,31 @@ def evaluate_baselines(
     fit: PackedSessions,
     test: PackedSessions,
     params: EvaluationParams,
-) -> dict[str, dict[str, float]]:
-    """Return the metrics of the recommenders that need no training."""
+) -> tuple[dict[str, dict[str, float]], pl.DataFrame]:
+    """Return metrics of the recommenders that need no training, and their ranks."""
     from tronrec.baselines.rank import rank_baselines
     from tronrec.evaluation.metrics import measure
 
     counts, depth = items[COUNT].to_numpy(), max(params.cutoffs)
     rankings = rank_baselines(params.baselines, counts, fit, test, depth)
-    return {name: measure(found, params.cutoffs) for name, found in rankings.items()}
+    metrics = {name: measure(own, params.cutoffs) for name, own in rankings.items()}
+    return metrics, _rank_table(test, {name: r.ranks for name, r in rankings.items()})
+
+
+def _rank_table(test: PackedSessions, ranks: dict[str, Any]) -> pl.DataFrame:
+    """Return a row for each event: the number of its session, and the ranks."""
+    events = np.diff(test.offsets) - 1
+    return pl.DataFrame({SESSION: np.repeat(np.arange(len(test)), events)} | ranks)
+
+
+def draw_examples(
+    model: Checkpoint, test: PackedSessions, device: str
+) -> dict[str, Any]:
+    """Return some test sessions with what the model recommends in them."""
+    from tronrec import examples
+    from tronrec.model_file import ModelFile
+
+    return {"examples": examples.draw_examples(ModelFile.read(model), test, device)}
 
 
 def collect_metrics(

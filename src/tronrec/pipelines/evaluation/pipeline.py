@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
                     "params:evaluation",
                     "params:device",
                 ],
-                outputs="model_metrics",
+                outputs=["model_metrics", "model_test_ranks", "best_ranks"],
                 name="evaluate_model",
             ),
             Node(
@@ -30,8 +30,14 @@ def create_pipeline() -> Pipeline:
                     "test_sessions",
                     "params:evaluation",
                 ],
-                outputs="baseline_metrics",
+                outputs=["baseline_metrics", "baseline_test_ranks"],
                 name="evaluate_baselines",
+            ),
+            Node(
+                nodes.draw_examples,
+                inputs=["model", "test_sessions", "params:device"],
+                outputs="examples",
+                name="draw_examples",
             ),
             Node(
                 nodes.collect_metrics,

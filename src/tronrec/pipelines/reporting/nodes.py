@@ -5,6 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
+from tronrec.data.engine import Table, engine_of
 from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     DatasetParams,
@@ -12,7 +13,15 @@ from tronrec.params import (
     FilteringParams,
     SplittingParams,
 )
-from tronrec.reporting import account, figures, run_info, tables
+from tronrec.reporting import (
+    account,
+    analysis,
+    figures,
+    report,
+    run_info,
+    slices,
+    tables,
+)
 from tronrec.reporting.paper import identify
 
 
@@ -63,6 +72,54 @@ def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     sizes = tables.statistics_table(statistics, data)
     rows = account.account_table(ingestion_report, preparation_report)
     return tables.summary(data, params, metrics, history, f"{sizes}\n{rows}")
+
+
+def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    test: Table,
+    train: Table,
+    items: pl.DataFrame,
+    model_ranks: pl.DataFrame,
+    baseline_ranks: pl.DataFrame,
+    best_ranks: pl.DataFrame,
+    evaluation: EvaluationParams,
+) -> dict[str, Any]:
+    """Return how the model does against baselines, and on which events."""
+    k, engine = analysis.list_length(evaluation), engine_of(train)
+    events = slices.describe_events(
+        engine.to_polars(test), items, engine.first_clicks(train)
+    )
+    found = analysis.analyse_test(events, model_ranks, baseline_ranks, k)
+    catalogue = analysis.analyse_catalogue(items, events, best_ranks, k)
+    return {**found, "catalogue": catalogue}
+
+
+def collect_report(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    dataset: str,
+    statistics: dict[str, Any],
+    metrics: dict[str, Any],
+    history: pl.DataFrame,
+    fit: PackedSessions,
+    items: pl.DataFrame,
+    preparation_report: dict[str, Any],
+    test_analysis: dict[str, Any],
+    examples: dict[str, Any],
+) -> dict[str, Any]:
+    """Return every number of the report."""
+    seconds = float(history["seconds"].sum())
+    return {
+        "title": report.title(metrics["system"], identify(dataset, statistics)),
+        "facts": report.facts(metrics, history.height, seconds),
+        "epoch": metrics["epoch"],
+        "epochs": history.to_dicts(),
+        "test": test_analysis,
+        "data": analysis.analyse_data(fit, items, preparation_report),
+        **examples,
+    }
+
+
+def write_report(numbers: dict[str, Any]) -> str:
+    """Return the report of the run as one HTML page."""
+    return report.write_report(numbers)
 
 
 def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one

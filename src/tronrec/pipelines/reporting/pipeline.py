@@ -47,6 +47,42 @@ def create_pipeline() -> Pipeline:
                 name="write_summary",
             ),
             Node(
+                nodes.analyse_test,
+                inputs=[
+                    "test_clicks",
+                    "train_clicks",
+                    "items",
+                    "model_test_ranks",
+                    "baseline_test_ranks",
+                    "best_ranks",
+                    "params:evaluation",
+                ],
+                outputs="test_analysis",
+                name="analyse_test",
+            ),
+            Node(
+                nodes.collect_report,
+                inputs=[
+                    "dataset_name",
+                    "statistics",
+                    "metrics",
+                    "history",
+                    "fit_sessions",
+                    "items",
+                    "preparation_report",
+                    "test_analysis",
+                    "examples",
+                ],
+                outputs="report_numbers",
+                name="collect_report",
+            ),
+            Node(
+                nodes.write_report,
+                inputs="report_numbers",
+                outputs="report",
+                name="write_report",
+            ),
+            Node(
                 nodes.record_run,
                 inputs=[
                     "dataset_name",

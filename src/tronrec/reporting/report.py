@@ -1,0 +1,185 @@
+"""The report of a run: one HTML file with its figures, which needs no network."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from tronrec.reporting import report_figures as figures
+from tronrec.reporting.paper import ReportedData
+from tronrec.reporting.verdict import spoken
+
+Numbers = Mapping[str, Any]
+
+CONFIG = {"responsive": True, "displayModeBar": False}
+
+STYLE = """
+:root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #222; }
+body { max-width: 76rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; margin: .5rem 0; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 0; }
+.verdict { font-size: 1.15rem; border-left: .3rem solid #0072B2; padding: .2rem 1rem; }
+.facts, figcaption, td small { color: #666; }
+.figures { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); }
+figure { margin: 0; min-width: 0; }
+figcaption { font-size: .9rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
+  border-bottom: 1px solid #ddd; }
+b.hit { color: #00704f; }
+"""
+
+
+class Picture(NamedTuple):
+    """A figure with what it shows."""
+
+    title: str
+    caption: str
+    figure: go.Figure
+
+
+def write_report(numbers: Numbers) -> str:
+    """Return the page.
+
+    Args:
+        numbers: What `analysis` and the run have counted; see `pipelines.reporting`.
+    """
+    parts = [
+        f"<h1>{escape(numbers['title'])}</h1>",
+        f'<p class="verdict">{escape(numbers["test"]["verdict"])}</p>',
+        f'<p class="facts">{escape(numbers["facts"])}</p>',
+    ]
+    for section, (title, pictures) in enumerate(_sections(numbers)):
+        drawn = [_draw(p, f"figure-{section}-{n}") for n, p in enumerate(pictures)]
+        parts.append(f'<h2>{title}</h2><div class="figures">{"".join(drawn)}</div>')
+    parts.append("<h2>Sessions to look at</h2>" + _examples(numbers["examples"]))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(numbers['title'])}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _sections(numbers: Numbers) -> Iterator[tuple[str, list[Picture]]]:
+    test, data, k = numbers["test"], numbers["data"], numbers["test"]["k"]
+    model = test["systems"][0]["system"]
+    yield (
+        "Against what needs no training",
+        [
+            Picture(
+                "",
+                f"Recall@{k} and MRR@{k} of all test events, with 95 % intervals by "
+                "bootstrap over sessions.",
+                figures.systems_figure(test["systems"], k),
+            )
+        ],
+    )
+    yield (
+        "Training",
+        [
+            Picture(
+                "Recall@20 after every epoch",
+                "On held-out sessions; the model kept is that of epoch "
+                f"{numbers['epoch']}.",
+                figures.epochs_figure(numbers["epochs"], model),
+            ),
+            Picture(
+                "Loss", "Mean of each epoch.", figures.loss_figure(numbers["epochs"])
+            ),
+        ],
+    )
+    yield (
+        "Where it is good, and where not",
+        [
+            Picture(group["title"], f"Recall@{k} of these events.", drawn)
+            for group in test["groups"].values()
+            for drawn in [figures.group_figure(group)]
+        ],
+    )
+    yield (
+        "The data",
+        [
+            Picture(
+                "What is shown, and what is clicked",
+                "Tenths of all clicks, the most popular items first: the share of "
+                f"items that was among anyone's first {k}, and of the test clicks.",
+                figures.catalogue_figure(test["catalogue"]),
+            ),
+            Picture(
+                "Clicks left",
+                "After each stage.",
+                figures.funnel_figure(data["funnel"]),
+            ),
+            Picture(
+                "Length of sessions",
+                "Of the sessions fitted; the last bar has all longer ones.",
+                figures.lengths_figure(data["lengths"]),
+            ),
+            Picture(
+                "Popularity of items",
+                "Clicks in the training period.",
+                figures.popularity_figure(data["popularity"]),
+            ),
+        ],
+    )
+
+
+def _draw(picture: Picture, name: str) -> str:
+    """Return a figure with title and caption as HTML."""
+    title = f"<h3>{escape(picture.title)}</h3>" if picture.title else ""
+    caption = f"<figcaption>{escape(picture.caption)}</figcaption>"
+    html = picture.figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        config=CONFIG,
+        div_id=name,
+        default_height=f"{picture.figure.layout.height}px",
+    )
+    return f"<figure>{title}{caption}{html}</figure>"
+
+
+def _examples(examples: Sequence[Numbers]) -> str:
+    """Return some test sessions, what came next, and what was recommended."""
+    rows = "".join(
+        f"<tr><td>{_items(example['clicks'], None)}</td>"
+        f"<td>{escape(str(example['target']))}</td>"
+        f"<td>{_items(example['recommended'], example['target'])}</td></tr>"
+        for example in examples
+    )
+    return (
+        '<p class="facts">Drawn at random. The item clicked next is bold where it is '
+        'among the first five.</p><div class="scroll"><table><tr><th>clicks, the '
+        "newest last</th><th>clicked next</th>"
+        "<th>recommended, the best first</th></tr>"
+        f"{rows}</table></div>"
+    )
+
+
+def _items(items: Sequence[object], target: object) -> str:
+    return ", ".join(
+        f'<b class="hit">{escape(str(item))}</b>'
+        if item == target
+        else escape(str(item))
+        for item in items
+    )
+
+
+def title(system: str, dataset: ReportedData) -> str:
+    """Return the title of the page."""
+    return f"{spoken(system)} on {dataset.title}"
+
+
+def facts(metrics: Numbers, epochs: int, seconds: float) -> str:
+    """Return what was measured on, and how long the training took."""
+    return (
+        f"{spoken(metrics['system'])}, epoch {metrics['epoch']} of {epochs}. "
+        f"{metrics['events']:,} events of {metrics['sessions']:,} test sessions, each "
+        f"ranked among all {metrics['items']:,} items. Training took "
+        f"{seconds / 60:,.1f} minutes."
+    )
