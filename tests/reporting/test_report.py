@@ -1,0 +1,115 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from plotly.offline import get_plotlyjs
+
+from tronrec.data.packed import PackedSessions
+from tronrec.reporting import analysis, slices
+from tronrec.reporting.report import write_report
+
+ITEMS = pl.DataFrame({"item_id": [7, 8, 9, 5], "count": [50, 30, 15, 5]})
+EVENTS = pl.DataFrame(
+    {
+        "position": [1, 2, 1, 1],
+        "length": [3, 3, 2, 2],
+        "repeated": [False, True, False, False],
+        "tenth": [1, 1, 6, 10],
+        "age": [0.5, 2.0, 40.0, 5.0],
+        "day": pl.Series(["2026-01-01", "2026-01-01", "2026-01-02", "2026-01-02"]),
+    }
+).with_columns(pl.col("day").str.to_date())
+SESSION = {"session_id": [0, 0, 1, 2]}
+PREPARATION = {
+    "filtering": {"clicks": 90, "dropped": {}, "kept": {"filtered": 80}},
+    "splitting": {"dropped": {}, "kept": {"train": 60, "test": 15}},
+}
+
+
+@pytest.fixture(scope="module")
+def numbers() -> dict[str, object]:
+    model = pl.DataFrame(SESSION | {"tron_xl": [1, 21, 3, 2]})
+    baselines = pl.DataFrame(SESSION | {"item_knn": [2, 21, 21, 21]})
+    fit = PackedSessions(np.arange(1, 6, dtype=np.int32), np.array([0, 2, 5]))
+    test = analysis.analyse_test(EVENTS, model, baselines, 20)
+    best = pl.DataFrame({"best_rank": [1, 21, 20, 3]})
+    test["catalogue"] = analysis.analyse_catalogue(ITEMS, EVENTS, best, 20)
+    return {
+        "title": "TRON XL-Negs on <my shop>",
+        "facts": "Epoch 2 of 2.",
+        "epoch": 2,
+        "epochs": [
+            {"epoch": 1, "loss": 3.5, "validation_recall@20": 0.25},
+            {"epoch": 2, "loss": 3.25, "validation_recall@20": 0.5},
+        ],
+        "test": test,
+        "data": analysis.analyse_data(fit, ITEMS, PREPARATION),
+        "examples": [
+            {"clicks": ["a<b>", "c"], "target": "t", "recommended": ["u", "t"]}
+        ],
+    }
+
+
+class Tags(HTMLParser):
+    """Counts what is open."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_numbers_are_right(numbers):
+    data = numbers["data"]
+    assert data["funnel"] == [
+        {"stage": "all clicks", "clicks": 90},
+        {"stage": "after filtering", "clicks": 80},
+        {"stage": "training period", "clicks": 60},
+        {"stage": "test", "clicks": 15},
+    ]
+    assert data["lengths"] == {"2": 1, "3": 1}
+    assert data["popularity"] == {"place": [1, 2, 3, 4], "clicks": [50, 30, 15, 5]}
+    # Items 1 to 4 begin at 0, 50, 80 and 95 % of the clicks: tenths 1, 6, 9 and 10.
+    shown = {row["tenth"]: row for row in numbers["test"]["catalogue"]}
+    assert [shown[t]["items"] for t in (1, 6, 9, 10, 2)] == [1, 1, 1, 1, 0]
+    assert [shown[t]["shown"] for t in (1, 6, 9, 10, 2)] == [1, 0, 1, 1, 0]
+    assert [shown[t]["clicks"] for t in (1, 6, 10)] == [0.5, 0.25, 0.25]
+    model, baseline = numbers["test"]["systems"]
+    assert (model["recall"], baseline["recall"]) == (0.75, 0.25)
+    assert baseline["recall_lead"] == 0.5
+
+
+def test_the_page_is_whole_and_needs_no_network(numbers):
+    page = write_report(numbers)
+    tags = Tags()
+    tags.feed(page)
+    assert not tags.open
+    ours = page.replace(get_plotlyjs(), "")
+    assert not re.search(r"https?://", ours)
+    assert len(set(re.findall(r'id="(figure-[\d-]+)"', page))) == page.count("<figure>")
+    assert page.count("<figure>") == 3 + len(slices.group_events(EVENTS)) + 4
+    assert numbers["test"]["verdict"] in page
+
+
+def test_what_users_call_things_is_escaped(numbers):
+    page = write_report(numbers)
+    assert "<h1>TRON XL-Negs on &lt;my shop&gt;</h1>" in page
+    assert "<td>a&lt;b&gt;, c</td><td>t</td>" in page
+    assert 'u, <b class="hit">t</b>' in page
+
+
+def test_a_run_without_baselines_has_a_report(numbers):
+    model = pl.DataFrame(SESSION | {"tron_xl": [1, 21, 3, 2]})
+    alone = analysis.analyse_test(EVENTS, model, pl.DataFrame(SESSION), 20)
+    alone["catalogue"] = numbers["test"]["catalogue"]
+    assert "compared with no baseline" in write_report(numbers | {"test": alone})
