@@ -10,6 +10,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
+from reference.clicks import EPOCH, Click, table
 from tronrec.data.packed import PackedSessions
 from tronrec.params import DatasetParams, SystemParams
 from tronrec.pipelines.reporting import create_pipeline
@@ -41,6 +42,7 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
         "history": pl.DataFrame(
             {
                 "epoch": [1, 2],
+                "loss": [3.0, 2.0],
                 "seconds": [1.0, 1.0],
                 "evaluation_seconds": [0.5, 0.5],
                 "validation_recall@20": [0.3, 0.4],
@@ -61,6 +63,13 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
         "fit_sessions": sessions,
         "validation_sessions": sessions,
         "test_sessions": sessions,
+        "test_clicks": table([Click(1, item, EPOCH) for item in (7, 8, 9)]),
+        "train_clicks": table([Click(0, item, EPOCH) for item in (7, 8, 9)]),
+        "items": pl.DataFrame({"item_id": [7, 8, 9], "count": [3, 2, 1]}),
+        "model_test_ranks": pl.DataFrame({"session_id": [0, 0], "tron_xl": [1, 30]}),
+        "baseline_test_ranks": pl.DataFrame({"session_id": [0, 0], "rules": [9, 30]}),
+        "best_ranks": pl.DataFrame({"best_rank": [1, 2, 30]}),
+        "examples": {"examples": []},
     }
     params = {f"params:otto.{name}": value for name, value in DatasetParams()}
     for name, value in ({f"otto.{n}": v for n, v in results.items()} | params).items():
@@ -86,6 +95,9 @@ def test_reports_are_written_where_the_catalog_says(
     assert "| recall@20 | 0.5000 | 0.1000 |\n" in summary
     assert (folder / "statistics.md").read_text("utf-8") in summary
     assert "| filtering: on rare items | 1 |  |" in summary
+    numbers = json.loads((folder / "report.json").read_text("utf-8"))
+    assert [row["recall"] for row in numbers["test"]["systems"]] == [0.5, 0.5]
+    assert numbers["test"]["verdict"] in (folder / "report.html").read_text("utf-8")
     run = json.loads((folder / "run.json").read_text("utf-8"))
     assert run["dataset"] == "otto"
     assert run["parameters"]["training"] == DatasetParams().training.model_dump()
