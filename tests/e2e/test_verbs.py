@@ -12,7 +12,8 @@ from tronrec.model_file import ModelFile
 
 from .conftest import Shop
 
-REPORTS = ["recall_curve.json", "run.json", "statistics.md", "summary.md"]
+REPORTS = ["recall_curve.json", "report.html", "report.json", "run.json"]
+REPORTS += ["statistics.md", "summary.md"]
 
 
 @pytest.fixture(scope="module", params=["otto", "yoochoose", "diginetica"])
