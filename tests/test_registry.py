@@ -111,8 +111,13 @@ def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
         "register_pipelines()\n"
         "print(json.dumps('torch' in sys.modules))"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    completed = python("-c", code)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert json.loads(completed.stdout) is False
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    seconds = []
+    for _ in range(3):  # other work on the machine makes the same work longer
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        completed = python("-c", code)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        )
+        assert json.loads(completed.stdout) is False
+    assert min(seconds) < 2
