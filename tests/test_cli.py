@@ -47,6 +47,30 @@ def test_an_unknown_pipeline_is_one_message(python: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["oto"], "Error: oto: unknown; did you mean otto?\n"),
+        (["otto", "--keep=-1"], "Invalid value for '--keep': -1 is not in the range"),
+        ([], "Missing argument 'DATASET'"),
+    ],
+)
+def test_runs_of_a_data_set_that_is_not_there(
+    arguments: list[str], problem: str
+) -> None:
+    result = CliRunner().invoke(cli.cli, ["runs", *arguments])
+    assert result.exit_code in (1, 2)
+    assert problem in result.stderr
+
+
+def test_a_command_line_without_a_command_is_a_run() -> None:
+    runner = CliRunner()
+    assert "--from-nodes" in runner.invoke(cli.cli, ["run", "--help"]).stdout
+    assert "runs" in runner.invoke(cli.cli, ["--help"]).stdout
+    result = runner.invoke(cli.cli, ["--params=x"])
+    assert "Invalid format of `params`" in result.stderr
+
+
 def test_errors_of_kedro_have_a_text(python: Run) -> None:
     """Not so with click 8.5, which shows an error when it is no longer handled."""
     completed = python("-m", "kedro", "registry", "describe", "nope")

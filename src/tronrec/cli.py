@@ -10,30 +10,42 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
 from tronrec.errors import UserError
 from tronrec.problems import suggest
+from tronrec.systems import DATASETS
 
 
-class RunCommand(click.Command):
+class PlainCommand(click.Command):
     """A command that knows errors which the user can mend from faults of the code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the pipelines; a mistake ends with its message and status 1."""
-        options = ctx.params
-        if options["pipeline"] and not options["pipelines"]:
-            # The short -p is worth keeping; Kedro warns that its long form will go.
-            options |= {"pipelines": [options["pipeline"]], "pipeline": None}
+        """Do the work; a mistake ends with its message and status 1."""
         try:
-            _check_selection(options)
-            _check_runner(options)
+            self.check(ctx.params)
             return super().invoke(ctx)
         except Exception as error:
             if (mistake := _find_mistake(error)) is None:
                 raise
             raise click.ClickException(str(mistake)) from error
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Look at the options before the work begins."""
+
+
+class RunCommand(PlainCommand):
+    """Kedro's `run`, whose options are checked against the pipelines first."""
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Refuse names that are not there."""
+        if options["pipeline"] and not options["pipelines"]:
+            # The short -p is worth keeping; Kedro warns that its long form will go.
+            options |= {"pipelines": [options["pipeline"]], "pipeline": None}
+        _check_selection(options)
+        _check_runner(options)
 
 
 def _check_selection(options: dict[str, Any]) -> None:
@@ -107,6 +119,53 @@ run = RunCommand(
 )
 
 
-@click.group(name="tronrec", commands=[run])
+@click.command(cls=PlainCommand)
+@click.argument("dataset")
+@click.option("--env", "-e", help="The environment of the runs, such as sample.")
+@click.option("--conf-source", help="The folder of the configuration.")
+@click.option("--against", help="The run that others are tested against: the newest.")
+@click.option("--keep", type=click.IntRange(0), help="Remove all but so many runs.")
+def runs(
+    dataset: str,
+    env: str | None,
+    conf_source: str | None,
+    against: str | None,
+    keep: int | None,
+) -> None:
+    """Compare the finished runs on DATASET, or remove old ones."""
+    from tronrec.reporting.runs import compare_runs, find_subject, page, text_table
+
+    if dataset not in DATASETS:
+        raise UserError(f"{dataset}: unknown; {suggest(dataset, DATASETS)}")
+    with KedroSession.create(env=env, conf_source=conf_source) as session:
+        assert isinstance(session, KedroSession)
+        catalog = session.load_context().catalog
+    kept, trainings, written = (
+        catalog[f"{dataset}.{name}"]
+        for name in ("runs", "last_checkpoints", "runs_page")
+    )
+    if keep is not None:
+        for name in (*kept.remove_old(keep), *trainings.remove_old(keep)):
+            click.echo(f"Removed {name}")
+        return
+    finished = kept.load()
+    subject = find_subject(finished, against)
+    rows = compare_runs(finished, subject)
+    click.echo(text_table(rows))
+    written.save(page(rows, dataset, subject.name))
+    click.echo(f"Written to {written.filepath}")
+
+
+class Group(click.Group):
+    """Commands of which `run` is the one that is meant where none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options alone for those of `run`."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Group, name="tronrec", commands=[run, runs])
 def cli() -> None:
-    """Train and evaluate session-based recommenders."""
+    """Train, evaluate and compare session-based recommenders."""

@@ -32,7 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to; what is there at the end takes the place of `path`.
 
     It has the name of `path`, in a folder beside it that no other writer shares. After
-    an error, `path` is as it was.
+    an error, `path` is as it was. A folder of files may be made as well, for a `path`
+    where there is nothing yet.
 
     Raises:
         UserError: The disk is full, or the rights there are missing.
@@ -47,8 +48,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with _held(folder):
             aside = folder / path.name
             yield aside
-            with aside.open("rb+") as file:
-                os.fsync(file.fileno())
+            for written in aside.iterdir() if aside.is_dir() else [aside]:
+                with written.open("rb+") as file:
+                    os.fsync(file.fileno())
             aside.replace(path)
     except Exception as error:
         if _error_number(error) in NO_ROOM:

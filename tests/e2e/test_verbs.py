@@ -75,6 +75,38 @@ def test_a_finished_run_is_not_trained_again(trained):
     assert np.array_equal(before.tensors["model.item_embeddings"], read_items(path))
 
 
+def test_runs_are_kept_and_put_side_by_side(trained):
+    dataset, shop = trained
+    reports = shop.data / "08_reporting" / dataset
+    before = max((reports / "runs").iterdir())
+    for name in ("run.json", "summary.md", "report.html"):
+        assert (before / name).read_bytes() == (reports / name).read_bytes()
+    seed = f"--params={dataset}.training.seed=3"
+    start = f"{dataset}.train_model,{dataset}.evaluate_baselines"
+    shop.run(f"--pipeline=train_{dataset}", f"--from-nodes={start}", seed)
+    table = shop.tell("runs", dataset)
+    lines = [line for line in table.splitlines() if "-tron_xl" in line]
+    assert lines[-2].split()[1] == before.name
+    assert "training.seed=0" in lines[-2]
+    run = json.loads((reports / "run.json").read_text())
+    assert f"{run['metrics']['metrics']['recall@20']:.4f} [" in lines[-1]
+    assert lines[-1].split()[1] in (reports / "runs.html").read_text()
+    removed = shop.tell("runs", dataset, "--keep=1")
+    assert f"Removed {before.name}" in removed
+    assert not before.exists()
+    assert len(list((reports / "runs").iterdir())) == 1
+
+
+def test_nodes_side_by_side_in_threads_change_nothing(otto: Shop, open_shop):
+    metrics = []
+    for runner in ("SequentialRunner", "ThreadRunner"):
+        shop = open_shop()
+        raw = f"raw_root={otto.data / '01_raw'}"
+        shop.run("--pipeline=train_otto", f"--params={raw}", f"--runner={runner}")
+        metrics.append((shop.data / "08_reporting/otto/metrics.json").read_text())
+    assert metrics[0] == metrics[1]
+
+
 def test_other_parameters_overwrite_no_training(otto: Shop, open_shop):
     shop = open_shop()
     shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")

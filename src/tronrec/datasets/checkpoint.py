@@ -120,16 +120,26 @@ class LastTrainingsDataset(AbstractDataset[Loaders, Loaders]):
         Raises:
             UserError: The newest one is damaged.
         """
-        files = self._others.glob(f"[!.]*{SUFFIX}")
-        kept = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
         loaders: Loaders = {}
         if self._filepath.exists():
             newest = Checkpoint.load(self._filepath, facts_only=True).state
             loaders[newest.key] = partial(Checkpoint.load, self._filepath)
-        for file in kept:
+        for file in self._kept():
             key = file.stem.partition("-")[0]
             loaders.setdefault(key, partial(Checkpoint.load, file))
         return loaders
+
+    def _kept(self) -> list[Path]:
+        """Return the files of other trainings, the newest first."""
+        files = self._others.glob(f"[!.]*{SUFFIX}")
+        return sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
+
+    def remove_old(self, keep: int) -> list[str]:
+        """Remove all other trainings but the newest; return the names of the files."""
+        old = self._kept()[keep:]
+        for file in old:
+            file.unlink()
+        return [file.name for file in old]
 
     def save(self, data: Loaders) -> None:
         """Refuse: a training is saved under its other name."""

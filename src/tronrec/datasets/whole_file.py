@@ -29,16 +29,16 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
             dataset: The entry of the other dataset, without its `filepath`.
             metadata: For Kedro-Viz; not used here.
         """
-        self._filepath = Path(filepath)
+        self.filepath = Path(filepath)
         self._config = dataset
         self.metadata = metadata
-        self._inner = self._open(self._filepath)
+        self._inner = self._open(self.filepath)
         if (preview := getattr(self._inner, "preview", None)) is not None:
             self.preview = preview
 
     def _open(self, path: Path) -> AbstractDataset[Any, Any]:
         config = {**self._config, "filepath": str(path)}
-        return AbstractDataset.from_config(self._filepath.name, config)
+        return AbstractDataset.from_config(self.filepath.name, config)
 
     def load(self) -> Any:
         """Return what the other dataset reads."""
@@ -46,11 +46,11 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
 
     def save(self, data: Any) -> None:
         """Let the other dataset write the file aside, then put it in its place."""
-        with replacing(self._filepath) as aside:
+        with replacing(self.filepath) as aside:
             self._open(aside).save(data)
 
     def _exists(self) -> bool:
-        return self._filepath.is_file()
+        return self.filepath.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "dataset": self._config}
+        return {"filepath": str(self.filepath), "dataset": self._config}

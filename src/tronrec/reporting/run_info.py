@@ -2,7 +2,9 @@
 
 import os
 import platform
+import resource
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -71,9 +73,17 @@ def describe_run(
             "tronrec": __version__,  # the package itself need not be installed
             **{package: version(package) for package in PACKAGES},
         },
+        "peak_bytes": _peak_bytes(),
         "machine": {
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
             "threads": os.environ.get("OMP_NUM_THREADS"),
         },
     }
+
+
+def _peak_bytes() -> int | None:
+    """Return the largest memory of this process so far; only Linux counts in KiB."""
+    if sys.platform != "linux":
+        return None
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

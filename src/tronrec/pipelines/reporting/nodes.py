@@ -23,6 +23,7 @@ from tronrec.reporting import (
     tables,
 )
 from tronrec.reporting.paper import identify
+from tronrec.run_folders import RANKS, RECORD, Content
 
 
 def collect_parameters(
@@ -135,3 +136,22 @@ def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     parts = {"fit": fit, "validation": validation, "test": test}
     checksums = {part: sessions.fingerprint() for part, sessions in parts.items()}
     return run_info.describe_run(dataset, params, checksums, metrics, history)
+
+
+def collect_files(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    run: dict[str, Any],
+    summary: str,
+    report: str,
+    report_numbers: dict[str, Any],
+    history: pl.DataFrame,
+    ranks: pl.DataFrame,
+) -> dict[str, Content]:
+    """Return the files that are kept of a run, by their names."""
+    return {
+        RECORD: run,
+        RANKS: ranks,
+        "summary.md": summary,
+        "report.html": report,
+        "report.json": report_numbers,
+        "history.parquet": history,
+    }

@@ -96,5 +96,18 @@ def create_pipeline() -> Pipeline:
                 outputs="run",
                 name="record_run",
             ),
+            Node(
+                nodes.collect_files,
+                inputs=[
+                    "run",
+                    "summary",
+                    "report",
+                    "report_numbers",
+                    "history",
+                    "model_test_ranks",
+                ],
+                outputs="runs",
+                name="keep_run",
+            ),
         ]
     )
