@@ -26,8 +26,9 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0; }
 .verdict { font-size: 1.15rem; border-left: .3rem solid #0072B2; padding: .2rem 1rem; }
 .facts, figcaption, td small { color: #666; }
-.figures { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); }
+.figures { display: grid; gap: 1rem; }
+.many {
+  grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .9rem; }
 .scroll { overflow-x: auto; }
@@ -59,7 +60,10 @@ def write_report(numbers: Numbers) -> str:
     ]
     for section, (title, pictures) in enumerate(_sections(numbers)):
         drawn = [_draw(p, f"figure-{section}-{n}") for n, p in enumerate(pictures)]
-        parts.append(f'<h2>{title}</h2><div class="figures">{"".join(drawn)}</div>')
+        # Figures are drawn one by one: their width must not depend on later ones.
+        many = " many" if len(drawn) > 1 else ""
+        figures_html = f'<div class="figures{many}">{"".join(drawn)}</div>'
+        parts.append(f"<h2>{title}</h2>{figures_html}")
     parts.append("<h2>Sessions to look at</h2>" + _examples(numbers["examples"]))
     library = files("plotly").joinpath(LIBRARY).read_text("utf-8")
     return (
@@ -73,6 +77,7 @@ def write_report(numbers: Numbers) -> str:
 def _sections(numbers: Numbers) -> Iterator[tuple[str, list[Picture]]]:
     test, data, k = numbers["test"], numbers["data"], numbers["test"]["k"]
     model = test["systems"][0]["system"]
+    caption = f"Recall@{k} as bars, MRR@{k} as diamonds."
     yield (
         "Against what needs no training",
         [
@@ -101,7 +106,7 @@ def _sections(numbers: Numbers) -> Iterator[tuple[str, list[Picture]]]:
     yield (
         "Where it is good, and where not",
         [
-            Picture(group["title"], f"Recall@{k} of these events.", drawn)
+            Picture(group["title"], caption, drawn)
             for group in test["groups"].values()
             for drawn in [figures.group_figure(group)]
         ],

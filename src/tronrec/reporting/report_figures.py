@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from tronrec.reporting.figures import COLOURS, recall_curve
+from tronrec.reporting.figures import COLOURS, MAX_TICKS, recall_curve
 from tronrec.reporting.verdict import spoken
 
 MODEL, BASELINE = COLOURS[0], COLOURS[1]
@@ -63,12 +63,13 @@ def loss_figure(epochs: Sequence[Numbers]) -> go.Figure:
         mode="lines+markers",
         marker={"color": MODEL},
     )
-    figure.update_layout(xaxis={"title": "Epoch"}, yaxis={"title": "Loss"})
+    ticks = {"title": "Epoch", "dtick": -(-len(epochs) // MAX_TICKS)}
+    figure.update_layout(xaxis=ticks, yaxis={"title": "Loss"})
     return _finish(figure)
 
 
 def group_figure(group: Numbers) -> go.Figure:
-    """Return recall, as bars, and MRR, as marks, of each group of events."""
+    """Return recall, as bars, and MRR, as diamonds, of each group of events."""
     figure = go.Figure()
     for (name, scores), colour in zip(
         group["systems"].items(), (MODEL, BASELINE), strict=False
@@ -77,15 +78,31 @@ def group_figure(group: Numbers) -> go.Figure:
             x=group["labels"],
             y=scores["recall"],
             name=spoken(name),
+            offsetgroup=name,
             marker={"color": colour},
-            customdata=[
-                [mrr, events]
-                for mrr, events in zip(scores["mrr"], group["events"], strict=True)
-            ],
-            hovertemplate="recall %{y:.4f}, MRR %{customdata[0]:.4f} of "
-            "%{customdata[1]:,} events",
+            customdata=group["events"],
+            hovertemplate="recall %{y:.4f} of %{customdata:,} events",
         )
-    figure.update_layout(xaxis={"type": "category"}, yaxis={"tickformat": ".2f"})
+        figure.add_scatter(
+            x=group["labels"],
+            y=scores["mrr"],
+            name=f"{spoken(name)}, MRR",
+            offsetgroup=name,
+            mode="markers",
+            marker={
+                "color": colour,
+                "symbol": "diamond",
+                "size": 9,
+                "line": {"color": "white", "width": 1.5},
+            },
+            showlegend=False,
+            hovertemplate="MRR %{y:.4f}",
+        )
+    figure.update_layout(
+        scattermode="group",
+        xaxis={"type": "category"},
+        yaxis={"tickformat": ".2f", "rangemode": "tozero"},
+    )
     return _finish(figure, barmode="group", legend=True)
 
 
