@@ -1,20 +1,26 @@
-"""`tronrec` and `python -m tronrec`: the project's commands, and the service."""
+"""`tronrec` and `python -m tronrec`: the project's commands, service and export."""
 
 import sys
 
 
 def main() -> None:
     """Serve, or do what the command line says; without a command, run pipelines."""
-    if sys.argv[1:2] == ["serve"]:
-        from tronrec.serving.command import serve
+    match sys.argv[1:2]:
+        case ["serve"]:
+            from tronrec.serving.command import serve
 
-        serve(sys.argv[2:], prog_name="tronrec serve")
-    from kedro.framework.project import configure_project
+            serve(sys.argv[2:], prog_name="tronrec serve")
+        case ["export"]:
+            from tronrec.portable.command import export
 
-    from tronrec.cli import cli
+            export(sys.argv[2:], prog_name="tronrec export")
+        case _:
+            from kedro.framework.project import configure_project
 
-    configure_project("tronrec")
-    cli(prog_name="tronrec")
+            from tronrec.cli import cli
+
+            configure_project("tronrec")
+            cli(prog_name="tronrec")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""A trained model as an ONNX file, for programs without torch (extra `onnx`)."""

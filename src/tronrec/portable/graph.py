@@ -1,0 +1,137 @@
+"""A trained model over padded sessions: item numbers in, the best items out.
+
+What `tronrec.models` and `tronrec.retrieval` compute on packed rows is written here for
+a rectangle of sessions, which is what a graph with fixed operators can hold. It has the
+weights of the model itself. A test holds both to the same scores, for every system.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import normalize, relu
+
+from tronrec.model_file import ModelFile
+from tronrec.models.gru import GRU
+from tronrec.models.transformer import OUTPUT_SHARE, Block, ItemReadout, Transformer
+from tronrec.schemas import PADDING
+
+
+class PaddedRecommender(nn.Module):
+    """Scores all items after sessions that are filled up with padding behind."""
+
+    def __init__(self, file: ModelFile, k: int) -> None:
+        """Take the weights and the ranking terms of a model.
+
+        Args:
+            file: The model.
+            k: Length of a list, at most the number of items.
+        """
+        super().__init__()
+        self.model, self.k = file.model, min(k, file.model.num_items)
+        self.params = file.model.params
+        self.terms = file.terms
+        self.table = file.terms.widen_items(file.model.item_embeddings)
+        self.gains = torch.tensor(file.terms.params.repeat_gains)
+
+    def forward(
+        self, items: Int[Tensor, "sessions clicks"]
+    ) -> tuple[Int[Tensor, "sessions k"], Float[Tensor, "sessions k"]]:
+        """Return item numbers and scores of the best items, the best first.
+
+        Args:
+            items: Item numbers, the newest last, then padding; at most `window` clicks
+                a session, and at least one.
+        """
+        lengths = (items != PADDING).sum(1)
+        vectors = self.model.item_embeddings[items][..., : self.params.hidden_size]
+        hidden = self._encode(vectors)
+        last = (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])
+        scores = self._widen(hidden.gather(1, last)[:, 0]) @ self.table.T[:, 1:]
+        if len(self.gains):
+            scores = self._add_gains(scores, items, lengths)
+        best = scores.topk(self.k, dim=1)
+        return best.indices + 1, best.values
+
+    def _encode(
+        self, vectors: Float[Tensor, "sessions clicks size"]
+    ) -> Float[Tensor, "sessions clicks size"]:
+        """Return the hidden state after each click; no click sees a later one."""
+        encoder = self.model.encoder
+        if isinstance(encoder, GRU):
+            out: Tensor = encoder.unit(vectors.transpose(0, 1))[0]
+            return out.transpose(0, 1)
+        assert isinstance(encoder, Transformer)
+        place = torch.arange(vectors.shape[1])
+        later = place[None, :] > place[:, None]
+        rows = vectors * encoder.scale + encoder.positions(place)
+        for block in encoder.blocks:
+            assert isinstance(block, Block)
+            rows = _pass_block(block, rows, later)
+        hidden: Tensor = encoder.norm(rows)
+        if encoder.readout is not None:
+            hidden = _read_out(encoder.readout, hidden, vectors, later)
+        return hidden
+
+    def _widen(
+        self, hidden: Float[Tensor, "sessions size"]
+    ) -> Float[Tensor, "sessions wider"]:
+        """Return hidden states that meet whole rows of the table."""
+        if self.params.temperature is not None:
+            hidden = normalize(hidden) / self.params.temperature
+        if self.params.item_bias:
+            hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
+        return self.terms.widen_hidden(hidden)
+
+    def _add_gains(
+        self,
+        scores: Float[Tensor, "sessions items"],
+        items: Int[Tensor, "sessions clicks"],
+        lengths: Int[Tensor, "sessions"],
+    ) -> Float[Tensor, "sessions items"]:
+        """Add to the session's own items what the last click on each gains."""
+        place = torch.arange(items.shape[1])
+        lag = (lengths[:, None] - 1 - place).clamp(0, len(self.gains) - 1)
+        same = items[:, :, None] == items[:, None, :]
+        again = (same & (place[None, :] > place[:, None])).any(2)
+        counted = (items != PADDING) & ~again
+        gains = self.gains[lag] * counted
+        return scores.scatter_add(1, (items - 1).clamp(min=0), gains)
+
+
+def _attend(
+    query: Float[Tensor, "... clicks size"],
+    key: Float[Tensor, "... clicks size"],
+    value: Float[Tensor, "... clicks size"],
+    later: Bool[Tensor, "clicks clicks"],
+) -> Float[Tensor, "... clicks size"]:
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    mean: Tensor = scores.masked_fill(later, -torch.inf).softmax(-1) @ value
+    return mean
+
+
+def _pass_block(
+    block: Block,
+    rows: Float[Tensor, "sessions clicks size"],
+    later: Bool[Tensor, "clicks clicks"],
+) -> Float[Tensor, "sessions clicks size"]:
+    stacked = block.query_key_value(block.attention_norm(rows))
+    stacked = stacked.unflatten(-1, (3, block.heads, -1))
+    query, key, value = (part.transpose(1, 2) for part in stacked.unbind(2))
+    rows = rows + block.attention_out(
+        _attend(query, key, value, later).transpose(1, 2).flatten(2)
+    )
+    narrow: Tensor = block.narrow(relu(block.widen(block.feed_forward_norm(rows))))
+    return rows + narrow
+
+
+def _read_out(
+    readout: ItemReadout,
+    hidden: Float[Tensor, "sessions clicks size"],
+    vectors: Float[Tensor, "sessions clicks size"],
+    later: Bool[Tensor, "clicks clicks"],
+) -> Float[Tensor, "sessions clicks size"]:
+    mean = _attend(readout.query(hidden), readout.key(hidden), vectors, later)
+    if readout.output is None:
+        return mean
+    output: Tensor = readout.output(hidden)
+    return mean + OUTPUT_SHARE * output
