@@ -15,7 +15,9 @@ from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
 from tronrec.errors import UserError
+from tronrec.portable.command import export
 from tronrec.problems import suggest
+from tronrec.serving.command import serve
 from tronrec.systems import DATASETS
 
 
@@ -166,6 +168,6 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=Group, name="tronrec", commands=[run, runs])
+@click.group(cls=Group, name="tronrec", commands=[run, runs, serve, export])
 def cli() -> None:
-    """Train, evaluate and compare session-based recommenders."""
+    """Train, evaluate, compare and serve session-based recommenders."""
