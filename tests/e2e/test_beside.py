@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import subprocess
 import time
 from pathlib import Path
+from threading import Timer
 
 import polars as pl
 import pytest
@@ -93,10 +95,19 @@ def test_random_pairs_of_verbs(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> N
         for command in pair:
             started.append(busy.start(*command))
             time.sleep(generator.choice([0, 0, 1, 4]))
-        printed = [process.communicate(timeout=300)[0] for process in started]
+        printed = [finish(process) for process in started]
         codes = [process.returncode for process in started]
         story = "\n".join((f"seed {seed}, pair {number}, {codes}", *map(str, pair)))
         check(busy, codes, printed, story + "\n" + "\n".join(printed))
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Return what a run printed; one that hangs is killed, and says where it was."""
+    timer = Timer(900, process.kill)
+    timer.start()
+    printed, _ = process.communicate()
+    timer.cancel()
+    return printed
 
 
 def check(busy: Busy, codes: list[int], printed: list[str], story: str) -> None:
