@@ -106,7 +106,7 @@ def test_table_and_page_show_all(runs) -> None:
     assert "| 1.5 | 3 |" in table
     html = page(rows, "a<b", runs[-1].name)
     assert "<h1>Runs on a&lt;b</h1>" in html
-    assert all(run.name in html for run in runs)
+    assert all(f'href="runs/{run.name}/report.html"' in html for run in runs)
     assert html.index(runs[-1].name) < html.index(runs[0].name)
     assert "http" not in html
 

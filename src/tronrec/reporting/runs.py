@@ -21,14 +21,14 @@ LEAST_P = 1e-3
 
 SUBJECT_ROW = '<tr class="subject">'
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem;
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem;
   padding: 0 1rem; color: #222; background: #fff; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; }
+table { border-collapse: collapse; width: 100%; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
-td:last-child { white-space: normal; min-width: 16rem; }
+td:last-child { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
 tr.subject { background: #eef4ff; }
 """
 
@@ -87,7 +87,7 @@ def _row(
         **measured,
         "epochs": record["durations"]["epochs"],
         "training_seconds": record["durations"]["training_seconds"],
-        "peak_bytes": record["peak_bytes"],
+        "peak_bytes": record.get("peak_bytes"),
         "same_events": record["data"]["test"] == subject.record["data"]["test"],
         "differs": {} if run is subject else _differences(record, subject.record),
     }
@@ -119,13 +119,10 @@ def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def page(rows: Sequence[Mapping[str, Any]], dataset: str, subject: str) -> str:
-    """Return the comparison as one HTML file that needs no other."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADER)
+    """Return the comparison as an HTML file that lies beside the folder `runs`."""
+    head = "".join(f"<th>{name}</th>" for name in HEADER)
     body = "\n".join(
-        (SUBJECT_ROW if row["run"] == subject else "<tr>")
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row))
-        + "</tr>"
-        for row in reversed(rows)
+        _html_row(row, highlighted=row["run"] == subject) for row in reversed(rows)
     )
     title = f"Runs on {html.escape(dataset)}"
     return f"""<!doctype html>
@@ -140,6 +137,14 @@ largest memory of the process.</p>
 {body}
 </tbody></table></div></body></html>
 """
+
+
+def _html_row(row: Mapping[str, Any], *, highlighted: bool) -> str:
+    """Return a row whose first cell leads to the report of the run."""
+    name, *cells = map(html.escape, _cells(row))
+    link = f'<a href="runs/{name}/report.html">{name}</a>'
+    start = SUBJECT_ROW if highlighted else "<tr>"
+    return start + "".join(f"<td>{cell}</td>" for cell in (link, *cells)) + "</tr>"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
