@@ -121,3 +121,35 @@ def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
         )
         assert json.loads(completed.stdout) is False
     assert min(seconds) < 2
+
+
+def test_tags_select_stages(pipelines: dict[str, Pipeline]) -> None:
+    train = pipelines["train_otto"]
+    training = {node.name for node in train.only_nodes_with_tags("training").nodes}
+    assert "otto.train_model" in training
+    assert "otto.evaluate_model" not in training
+    stages = "ingestion filtering splitting encoding training evaluation reporting"
+    assert train.only_nodes_with_tags(*stages.split()).nodes == train.nodes
+
+
+LAYERS = ["raw", "intermediate", "primary", "model_input"]
+LAYERS += ["models", "model_output", "reporting"]
+
+
+def test_layers_go_one_way(
+    pipelines: dict[str, Pipeline], catalog: DataCatalog
+) -> None:
+    """Kedro-Viz shows none if an arrow goes back, also of a namespace as one box."""
+
+    def layer(name: str) -> int | None:
+        dataset = catalog.get(name) if name in catalog else None
+        viz = (getattr(dataset, "metadata", None) or {}).get("kedro-viz", {})
+        return LAYERS.index(viz["layer"]) if "layer" in viz else None
+
+    for verb in ("prepare", "train", "evaluate", "benchmark"):
+        pipeline = pipelines[f"{verb}_otto"]
+        arrows = [(node.inputs, node.outputs) for node in pipeline.nodes]
+        for inputs, outputs in [*arrows, (pipeline.inputs(), pipeline.outputs())]:
+            before = [layer(n) for n in inputs if layer(n) is not None]
+            after = [layer(n) for n in outputs if layer(n) is not None]
+            assert max(before, default=0) <= min(after, default=len(LAYERS)), outputs

@@ -1,8 +1,12 @@
 """The verbs that `kedro run --pipelines` knows: one pipeline a verb and data set.
 
+Each node has its stage as a tag: `kedro run --pipelines=train_otto --tags=training`.
+
 The pipelines are imported by name, not found by Kedro: `find_pipelines()` would look
 for a folder named like the requested pipeline, `train_otto`, and fail.
 """
+
+from types import ModuleType
 
 from kedro.pipeline import Pipeline
 
@@ -26,21 +30,18 @@ from tronrec.systems import DATASETS
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every verb on every data set; the main job, `train_otto`, by default."""
     prepare = (
-        ingestion.create_pipeline()
-        + filtering.create_pipeline()
-        + splitting.create_pipeline()
-        + encoding.create_pipeline()
+        _stage(ingestion) + _stage(filtering) + _stage(splitting) + _stage(encoding)
     )
-    evaluate = evaluation.create_pipeline() + reporting.create_pipeline()
+    evaluate = _stage(evaluation) + _stage(reporting)
     verbs = {
         "prepare": prepare,
-        "train": prepare + training.create_pipeline() + evaluate,
+        "train": prepare + _stage(training) + evaluate,
         "evaluate": evaluate,
-        "tune": prepare + tuning.create_pipeline(),
-        "benchmark": prepare + benchmark.create_pipeline(),
-        "recommend": recommendation.create_pipeline(),
-        "simulate": simulation.create_pipeline(),
-        "experiment": experiment.create_pipeline(),
+        "tune": prepare + _stage(tuning),
+        "benchmark": prepare + _stage(benchmark),
+        "recommend": _stage(recommendation),
+        "simulate": _stage(simulation),
+        "experiment": _stage(experiment),
         "simulate_experiment": experiment.create_simulation(),
     }
     pipelines = {
@@ -49,3 +50,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         for verb, pipeline in verbs.items()
     }
     return pipelines | {"__default__": pipelines["train_otto"]}
+
+
+def _stage(module: ModuleType) -> Pipeline:
+    """Return the pipeline of a stage, with the stage's name as a tag of its nodes."""
+    _, _, name = module.__name__.rpartition(".")
+    return Pipeline(module.create_pipeline(), tags=name)

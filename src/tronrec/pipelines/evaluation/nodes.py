@@ -71,5 +71,6 @@ def draw_examples(
 def collect_metrics(
     model: dict[str, Any], baselines: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
-    """Return one record of what was measured."""
-    return {**model, "baselines": baselines}
+    """Return one record of what was measured, figures before parameters."""
+    facts = {name: value for name, value in model.items() if name != "parameters"}
+    return {**facts, "baselines": baselines, "parameters": model["parameters"]}
