@@ -66,7 +66,9 @@ def test_a_new_model_takes_over_and_a_damaged_one_does_not(tmp_path):
     with serving(Service(store, settings)) as port:
         loads = [Load(port) for _ in range(4)]
         old = first_five(store.current.model)
-        path.write_bytes(path.read_bytes()[:-100])
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(path.read_bytes()[:-100])
+        damaged.replace(path)  # in one move: half of a file would be refused, too
         wait_until(lambda: store.refused == 1)
         broken = make_file(2)
         broken.model.encoder.norm.weight.data[:] = float("nan")
