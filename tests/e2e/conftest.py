@@ -54,14 +54,14 @@ class Shop:
     def run(self, *arguments: str) -> str:
         """Run `kedro run` to its end and return what it printed; it must not fail."""
         process = self.start(*arguments)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=600)
         assert process.returncode == 0, printed
         return printed
 
     def fail(self, *arguments: str) -> str:
         """Run `kedro run` and return the error it ends with, without a traceback."""
         process = self.start(*arguments)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=600)
         assert process.returncode == 1, printed
         assert "Traceback" not in printed
         return printed[printed.index("Error: ") :]
@@ -74,7 +74,7 @@ class Shop:
             cwd=PROJECT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -49,10 +49,11 @@ class Busy(Shop):
 def arguments(verb: str, support: int, number: int) -> list[str]:
     """Return a command line; the pair's number makes trainings and studies new ones."""
     pipeline, _, start = verb.partition(" ")
-    small = "otto.benchmark.systems=tron_xl,otto.benchmark.epochs=1"
+    small = "otto.benchmark.systems=as_configured,otto.benchmark.epochs=1"
+    search = f"otto.tuning.study=s{number},otto.tuning.trials=2,otto.tuning.epochs=1"
     params = {
         "train": f"otto.training.epochs={1 + number % 3},otto.training.seed={number}",
-        "tune": f"otto.tuning.study=s{number},otto.tuning.trials=2",
+        "tune": f"{search},otto.tuning.warm_start=as_configured",
         "benchmark": f"{small},otto.benchmark.resamples=100",
     }.get(pipeline, "otto.device=cpu")
     values = f"otto.filtering.min_item_support={support},{params}"
