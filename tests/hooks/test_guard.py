@@ -134,6 +134,15 @@ def test_a_run_claims_no_more_than_it_makes(shop: Shop) -> None:
             pass
 
 
+def test_what_is_made_in_memory_for_a_missing_file_is_read_as_well(shop: Shop) -> None:
+    shop.make("sessions")
+    with shop.running(PREPARE + TUNE, missing=True):
+        assert "reading a.sessions" in shop.refuse(PREPARE)
+    shop.make("trials")
+    with shop.running(PREPARE + TUNE, missing=True), shop.running(PREPARE):
+        pass
+
+
 def test_what_is_missing_is_named_with_what_makes_it(shop: Shop) -> None:
     remedy = "a.sessions: `kedro run --pipelines=prepare_a` makes them"
     assert shop.refuse(TRAIN) == f"Inputs are missing:\n  {remedy}"

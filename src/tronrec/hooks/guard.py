@@ -62,7 +62,7 @@ class RunGuard:
             book = RecipeBook(catalog, self._folder)
             outputs = filter(book.is_unfinished, pipeline.all_outputs())
             catalog.unfinished = frozenset(outputs)
-            nodes = [node for node in nodes if not _is_made(node, catalog)]
+            nodes = _still_to_run(pipeline, catalog)
         claim = _claim(nodes, catalog)
         with ExitStack() as stack:
             if self._folder is not None and claim.writes:
@@ -95,9 +95,19 @@ def is_file(name: str, catalog: DataCatalog) -> bool:
     return not isinstance(catalog.get(name), MemoryDataset)
 
 
-def _is_made(node: Node, catalog: DataCatalog) -> bool:
-    """Return whether Kedro would pass a node over with `--only-missing-outputs`."""
-    return all(catalog.exists(n) for n in node.outputs if is_file(n, catalog))
+def _still_to_run(pipeline: Pipeline, catalog: DataCatalog) -> list[Node]:
+    """Return the nodes that Kedro does not pass over with `--only-missing-outputs`.
+
+    They make a file that is missing, or something in memory for a node that does.
+    """
+    nodes: list[Node] = []
+    needed: set[str] = set()
+    for node in reversed(pipeline.nodes):
+        files = {name for name in node.outputs if is_file(name, catalog)}
+        if needed & ({*node.outputs} - files) or not all(map(catalog.exists, files)):
+            nodes.append(node)
+            needed |= {*node.inputs}
+    return nodes
 
 
 def _claim(nodes: Iterable[Node], catalog: DataCatalog) -> Claim:
