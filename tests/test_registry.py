@@ -28,6 +28,8 @@ VERBS = (
     "simulate",
     "experiment",
     "simulate_experiment",
+    "replay_experiment",
+    "plan_experiment",
 )
 
 

@@ -24,7 +24,7 @@ from tronrec.pipelines import (
     training,
     tuning,
 )
-from tronrec.systems import DATASETS
+from tronrec.systems import DATASETS, PUBLISHED
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -43,11 +43,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         "simulate": _stage(simulation),
         "experiment": _stage(experiment),
         "simulate_experiment": experiment.create_simulation(),
+        "plan_experiment": experiment.create_planning(),
+        "replay_experiment": prepare + experiment.create_replay(),
     }
+    # Nobody has the logs of a test on published clicks.
+    replayed = {"experiment": verbs["replay_experiment"] + verbs["experiment"]}
     pipelines = {
         f"{verb}_{dataset}": Pipeline(pipeline, namespace=dataset)
         for dataset in DATASETS
-        for verb, pipeline in verbs.items()
+        for verb, pipeline in (
+            verbs | (replayed if dataset in PUBLISHED else {})
+        ).items()
     }
     return pipelines | {"__default__": pipelines["train_otto"]}
 

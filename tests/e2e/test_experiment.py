@@ -1,6 +1,7 @@
 """The online experiment through the command line: from made-up logs to Figure 2."""
 
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -57,6 +58,48 @@ def test_an_unsound_test_stops_with_the_reason(shop: Shop):
     assert "the groups are not as large as their weights say: sasrec 2," in message
 
 
-def test_no_log_is_one_plain_message(shop: Shop):
-    message = shop.fail("--pipelines=experiment_otto")
+def test_no_log_is_one_plain_message(open_shop):
+    message = open_shop().fail("--pipelines=experiment_shop")
     assert "exposures: no exposures. A service that takes part" in message
+
+
+MODEL = {"hidden_size": 8, "feed_forward": 8, "window": 10}
+SYSTEMS = {
+    "sasrec": {"model": MODEL},
+    "tron_xl": {
+        "model": MODEL,
+        "sampling": {"uniform": 32, "in_batch": 15, "top_k": 10},
+    },
+}
+
+
+def test_trained_systems_are_tested_on_the_test_sessions(otto: Shop, open_shop):
+    shop: Shop = open_shop()
+    path = shop.conf / "tiny/parameters.yml"
+    parameters = yaml.safe_load(path.read_text())
+    parameters["otto"] = parameters["otto"] | {
+        "benchmark": {"systems": SYSTEMS},
+        "experiment": {"groups": {"sasrec": 1, "tron_xl": 1}},
+        "replayed_test": {"epochs": 1, "list_length": 30, "click_share": 1},
+    }
+    path.write_text(yaml.safe_dump(parameters))
+    # Lists are shown next to the raw clicks, so these are this shop's own.
+    shutil.copytree(otto.data / "01_raw", shop.data / "01_raw")
+    shop.run("--pipelines=experiment_otto")
+    table = pl.read_csv(shop.data / "08_reporting/otto/experiment/uplifts.csv")
+    assert table["group"].unique().to_list() == ["tron_xl"]
+    assert table["truth"].null_count() == 0
+    shown = pl.read_parquet(shop.data / "01_raw/experiment/otto/exposures")
+    items = pl.read_parquet(shop.data / "05_model_input/otto/items.parquet")
+    assert set(shown["items"].explode()) <= set(items["item_id"])
+    checkpoints = shop.data / "06_models/otto/experiment"
+    assert sorted(path.name for path in checkpoints.iterdir()) == [
+        "sasrec.safetensors",
+        "tron_xl.safetensors",
+    ]
+    message = shop.fail(
+        "--pipelines=experiment_otto",
+        "--from-nodes=otto.train_groups",
+        "--params=otto.experiment.groups.mystery=1",
+    )
+    assert "no system is called mystery; a replayed test knows" in message

@@ -44,8 +44,9 @@ def trial(seed: int, effects: dict[str, float]) -> list[dict[str, Estimate]]:
     began = int(params.begin.timestamp() * 1000)
     cells = draws.visitor + params.visitors * ((draws.time - began) // DAY)
     sums = [np.ones(len(cells))]
-    sums += [draws.outcomes[kind] >= 0 for kind in ("click", "cart")]
-    sums += [np.where(draws.outcomes["order"] >= 0, draws.pieces, 0)]
+    followed = draws.followed
+    sums += [followed.times[kind] >= 0 for kind in ("click", "cart")]
+    sums += [np.where(followed.times["order"] >= 0, followed.pieces, 0)]
     during = draws.time >= began
     done = [
         np.bincount(cells[during], own[during], params.visitors * DAYS) for own in sums

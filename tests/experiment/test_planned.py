@@ -103,7 +103,7 @@ def test_the_seed_decides_and_blocks_are_apart(tables):
     assert_frame_equal(planned.scan_outcomes(EXPERIMENT, PARAMS).collect(), followed)
     blocks = shown.select(pl.col(VISITOR) // planned.BLOCK)
     assert blocks.to_series().is_sorted()
-    other = PARAMS.model_copy(update={"seed": 1})
+    other = PARAMS.model_copy(update={"seed": 2})
     assert not planned.scan_outcomes(EXPERIMENT, other).collect().equals(followed)
 
 

@@ -125,11 +125,11 @@ class Looks:
         control, treated = day[self.params.control], day[group]
         if control is None or treated is None:
             return None
-        return compare(control, treated, self._columns_of(metric), covariates)
+        return compare(control, treated, self.columns_of(metric), covariates)
 
     def ratio(self, group: str, metric: MetricParams) -> Record:
         """Return a group's ratio on the last day; what is not known is null."""
-        moments, columns = self.days[-1][group], self._columns_of(metric)
+        moments, columns = self.days[-1][group], self.columns_of(metric)
         if moments is None:
             return dict.fromkeys(("numerator", "denominator", "ratio", "low", "high"))
         sums = moments.means * moments.visitors
@@ -142,7 +142,8 @@ class Looks:
         low, high = map(math.exp, found.interval(self.params.level))
         return record | {"ratio": found.value, "low": low, "high": high}
 
-    def _columns_of(self, metric: MetricParams) -> Ratio:
+    def columns_of(self, metric: MetricParams) -> Ratio:
+        """Return which totals a metric divides."""
         numerator = column_of(metric.numerator, metric.count)
         return Ratio(
             self.columns.index(numerator), self.columns.index(metric.denominator)

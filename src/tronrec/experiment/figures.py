@@ -89,6 +89,7 @@ def _add_truth(
         **(shared | {"y": values}),
         name=label,
         legendgroup=label,
+        legendrank=2000,  # last
         showlegend=label not in {trace.name for trace in figure.data},
         marker={"symbol": "diamond-open", "size": 14, "color": "black"},
     )

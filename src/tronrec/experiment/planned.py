@@ -20,17 +20,16 @@ from numpy.typing import NDArray
 
 from tronrec.data.clicks import scan_frames
 from tronrec.experiment.assignment import Assignment
+from tronrec.experiment.follow_up import FollowUp, follow_up, outcome_table
 from tronrec.experiment.schemas import (
     EXPOSURE,
     EXPOSURES,
     GROUP,
     ITEM,
     ITEMS,
-    KIND,
     MOMENT,
     OUTCOME,
     OUTCOMES,
-    QUANTITY,
     TIME,
     VISITOR,
 )
@@ -49,10 +48,6 @@ MOST_EXPOSURES = 1 << 20
 """More than a visitor sees: the lists of a block are numbered apart from others'."""
 
 DAY = 86_400_000  # milliseconds
-DELAYS = {"click": 15_000, "cart": 60_000, "order": 600_000}
-"""Mean milliseconds from one step to the next."""
-MORE_PIECES = 0.3
-"""Pieces of an ordered item beyond the first, in the mean."""
 ATTENTION = 2
 """A uniform draw to this power prefers the first places of a list."""
 
@@ -69,16 +64,12 @@ FOLLOWED = pl.Schema(
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """The lists that a block of visitors sees, and what follows; a value for each list.
-
-    `outcomes` has for each kind the time of the event, or -1 where there is none.
-    """
+    """The lists that a block of visitors sees, and what follows: a value for each."""
 
     groups: pl.Series  # [visitors]
     visitor: Ints  # place in the block
     time: Ints  # milliseconds since 1970
-    outcomes: dict[str, Ints]
-    pieces: Ints
+    followed: FollowUp
 
 
 def draw_block(
@@ -96,14 +87,9 @@ def draw_block(
     group = np.where(time < began, control, groups.to_physical().to_numpy()[visitor])
     keenness = 2 - KEENEST + 2 * (KEENEST - 1) * rng.random(len(numbers))
     shares = [params.shares(name) for name in assignment.groups]
-    outcomes, happened, last = {}, keenness[visitor], time
-    for kind in STEPS:
-        share = np.array([own[kind] for own in shares])[group]
-        happened = (rng.random(len(time)) < happened * share).astype(float)
-        last = last + rng.exponential(DELAYS[kind], len(time)).astype(np.int64)
-        outcomes[kind] = np.where(happened > 0, last, -1)
-    pieces = 1 + rng.poisson(MORE_PIECES, len(time))
-    return Draws(groups, visitor, time, outcomes, pieces)
+    likely = {kind: np.array([own[kind] for own in shares])[group] for kind in STEPS}
+    likely["click"] = likely["click"] * keenness[visitor]
+    return Draws(groups, visitor, time, follow_up(rng, time, likely))
 
 
 def _draw_exposures(
@@ -190,26 +176,10 @@ def _outcomes(params: SimulatedTestParams, block: int, draws: Draws) -> pl.DataF
     rng = np.random.default_rng([params.seed, block, 1])
     looked = params.list_length * rng.random(len(shown)) ** ATTENTION
     item = shown[np.arange(len(shown)), looked.astype(np.int64)]
-    number, parts = _numbers(block, draws), []
-    for step, (kind, time) in enumerate(draws.outcomes.items()):
-        happened = time >= 0
-        parts.append(
-            pl.DataFrame(
-                {
-                    OUTCOME: number[happened] * len(STEPS) + step,
-                    VISITOR: block * BLOCK + draws.visitor[happened],
-                    TIME: pl.Series(time[happened]).cast(MOMENT),
-                    KIND: [kind] * int(happened.sum()),
-                    ITEM: item[happened],
-                    QUANTITY: draws.pieces[happened]
-                    if kind == "order"
-                    else np.ones(happened.sum()),
-                },
-                schema=FOLLOWED,
-                strict=False,
-            )
-        )
-    return pl.concat(parts)
+    visitor = block * BLOCK + draws.visitor
+    return outcome_table(
+        _numbers(block, draws), visitor, item, draws.followed, FOLLOWED
+    )
 
 
 def _lists(params: SimulatedTestParams, block: int, lists: int) -> Ints:

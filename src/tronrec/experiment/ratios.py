@@ -28,6 +28,10 @@ class Ratio:
     numerator: int
     denominator: int
 
+    def is_known(self, group: Moments) -> bool:
+        """Return whether both sums are above 0, so that the ratio has a logarithm."""
+        return bool(min(group.means[[self.numerator, self.denominator]]) > 0)
+
     def of(self, group: Moments) -> float:
         """Return the ratio of a group whose denominator is not 0."""
         return float(group.means[self.numerator] / group.means[self.denominator])
@@ -80,7 +84,7 @@ class Estimate:
 
 def estimate(group: Moments, ratio: Ratio) -> Estimate | None:
     """Return the ratio of a group; None where its visitors did nothing of the kind."""
-    if not _is_known(group, ratio):
+    if not ratio.is_known(group):
         return None
     error = math.sqrt(ratio.relative_variance(group) / group.visitors)
     return Estimate(math.log(ratio.of(group)), error)
@@ -105,7 +109,7 @@ def compare(
         The quotient of the ratios; None where one of them is 0 or unknown.
     """
     groups = treated, control
-    if not all(_is_known(group, ratio) for group in groups):
+    if not all(ratio.is_known(group) for group in groups):
         return None
     logarithm = math.log(ratio.of(treated)) - math.log(ratio.of(control))
     weights = [ratio.influence(group) for group in groups]
@@ -135,8 +139,3 @@ def _slopes(
         shared += group.covariances[before] @ own / group.visitors
     # Least squares skip a covariate that is the same for all visitors.
     return np.linalg.lstsq(spread, shared, rcond=None)[0]
-
-
-def _is_known(group: Moments, ratio: Ratio) -> bool:
-    """Return whether both sums are above 0, so that there is a logarithm."""
-    return bool(min(group.means[[ratio.numerator, ratio.denominator]]) > 0)

@@ -113,7 +113,7 @@ def _name(row: Record) -> str:
 def _uplifts(results: Record, truth: Record) -> str:
     header = ["metric", "group", "uplift", "p (Holm)", "always-valid p"]
     if truth:
-        header.append(truth["label"])
+        header.append(f"truth ({truth['label']})")
     known = truth.get("uplifts", {})
     rows = []
     for row in results["uplifts"]:

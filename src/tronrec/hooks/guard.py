@@ -13,6 +13,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from tronrec.claims import Claim, claimed
+from tronrec.datasets.event_log import EventLogDataset
 from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.errors import UserError
 from tronrec.hooks.recipes import RecipeBook
@@ -135,12 +136,12 @@ def _missing(names: Iterable[str], catalog: DataCatalog) -> Iterator[str]:
     """Yield a line for each pipeline that makes some of the inputs that are missing.
 
     Raises:
-        DatasetError: The raw files are missing; its cause is a `UserError`.
+        DatasetError: A raw log is missing; its cause is a `UserError`.
     """
     missing = defaultdict(list)
     for name in sorted(names):
         dataset = catalog.get(name)
-        if isinstance(dataset, RawLogDataset):
+        if isinstance(dataset, RawLogDataset | EventLogDataset):
             dataset.load()
         elif not (getattr(dataset, "optional", False) or catalog.exists(name)):
             makers = (p for p in pipelines if name in pipelines[p].all_outputs())

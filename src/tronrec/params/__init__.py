@@ -15,6 +15,7 @@ from tronrec.params.dataset import DatasetParams, ParallelParams
 from tronrec.params.experiment import (
     ExperimentParams,
     MetricParams,
+    ReplayedTestParams,
     SimulatedTestParams,
 )
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
@@ -57,6 +58,7 @@ __all__ = [
     "Params",
     "RankingParams",
     "RecommendationParams",
+    "ReplayedTestParams",
     "SamplingParams",
     "Scalar",
     "SimulatedTestParams",

@@ -10,7 +10,11 @@ from tronrec.params.data import (
     SimulationParams,
     SplittingParams,
 )
-from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
+from tronrec.params.experiment import (
+    ExperimentParams,
+    ReplayedTestParams,
+    SimulatedTestParams,
+)
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
 from tronrec.params.recommendation import RecommendationParams
 from tronrec.params.strict import Params
@@ -61,6 +65,7 @@ class DatasetParams(SystemParams):
     simulation: SimulationParams = SimulationParams()
     experiment: ExperimentParams = ExperimentParams()
     simulated_test: SimulatedTestParams = SimulatedTestParams()
+    replayed_test: ReplayedTestParams = ReplayedTestParams()
 
     @model_validator(mode="after")
     def _batches_can_be_divided(self) -> Self:

@@ -5,7 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PositiveFloat, model_validator
 
+from tronrec.errors import UserError
+from tronrec.params.measurement import BenchmarkParams
 from tronrec.params.strict import Params
+from tronrec.params.system import SystemParams
 
 Moment = Annotated[
     datetime,
@@ -158,7 +161,7 @@ class SimulatedTestParams(Params):
     effects: dict[str, dict[str, float]] = Field({})
     """Group -> kind of outcome -> relative uplift. A group that is not named has none;
     without any, TRON XL has the paper's."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(1, ge=0)
     """The same seed and parameters give the same log."""
 
     @property
@@ -208,3 +211,45 @@ class SimulatedTestParams(Params):
                         f"{most:.3g} is the most; lower it, or {kind}_share"
                     )
         return self
+
+
+class ReplayedTestParams(Params):
+    """A simulated test of trained systems on the sessions of the test period."""
+
+    visitors: int | None = Field(20_000, ge=2)
+    """Sessions that take part, at most, drawn by lot; null: all."""
+    lists: int = Field(10, ge=1)
+    """Lists that a session sees, at most: one after each of its first clicks."""
+    list_length: int = Field(10, ge=1, le=1000)
+    """Items of a list."""
+    epochs: int | None = Field(None, ge=1)
+    """Passes over the training sessions for every system; null: as many as its own."""
+    click_share: float = Field(0.5, gt=0, le=1)
+    """Probability that a visitor clicks the item that comes next anyway, if it is the
+    first of the list."""
+    position_decay: float = Field(0.5, ge=0)
+    """On place r, that probability is divided by r to this power."""
+    cart_share: float = Field(0.25, ge=0, le=1)
+    """Share of clicked items that are put into the cart."""
+    order_share: float = Field(0.4, ge=0, le=1)
+    """Share of these that are ordered."""
+    seed: int = Field(1, ge=0)
+    """The same seed, parameters and models give the same log."""
+
+    def systems_of(
+        self, experiment: ExperimentParams, benchmark: BenchmarkParams
+    ) -> dict[str, SystemParams]:
+        """Return the systems of the groups, as they are trained.
+
+        Raises:
+            UserError: A group has not the name of a system.
+        """
+        known = benchmark.systems
+        if missing := [name for name in experiment.weights if name not in known]:
+            raise UserError(
+                f"experiment.groups: no system is called {', '.join(missing)}; a "
+                f"replayed test knows {', '.join(known)}"
+            )
+        chosen = {name: known[name] for name in experiment.weights}
+        epochs = self.epochs or benchmark.epochs
+        return BenchmarkParams(systems=chosen, epochs=epochs).entries()

@@ -2,7 +2,9 @@
 
 from tronrec.pipelines.experiment.pipeline import (
     create_pipeline,
+    create_planning,
+    create_replay,
     create_simulation,
 )
 
-__all__ = ["create_pipeline", "create_simulation"]
+__all__ = ["create_pipeline", "create_planning", "create_replay", "create_simulation"]

@@ -1,16 +1,28 @@
 """The nodes of the experiment; the libraries of statistics are imported when needed."""
 
 import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from tronrec.params import ExperimentParams, SimulatedTestParams
+from tronrec.checkpoint import Checkpoint
+from tronrec.data.packed import PackedSessions
+from tronrec.params import (
+    BenchmarkParams,
+    ExperimentParams,
+    ReplayedTestParams,
+    SimulatedTestParams,
+)
+from tronrec.schemas import ITEM, TIME
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+Loaders = dict[str, Callable[[], Checkpoint]]
+Lists = Callable[[PackedSessions, int], np.ndarray]
 
 
 def simulate_test(
@@ -24,6 +36,63 @@ def simulate_test(
         planned.scan_outcomes(experiment, simulated),
         planned.truth(experiment, simulated),
     )
+
+
+def train_groups(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    experiment: ExperimentParams,
+    replayed: ReplayedTestParams,
+    benchmark: BenchmarkParams,
+    device: str,
+    fit: PackedSessions,
+    validation: PackedSessions,
+    items: pl.DataFrame,
+    last_checkpoints: Loaders,
+) -> Iterator[dict[str, Checkpoint]]:
+    """Yield a checkpoint of a group's system after every epoch, saved as it comes."""
+    from tronrec import comparison
+    from tronrec.training.loop import TrainingSessions
+
+    sessions = TrainingSessions(fit, validation, items.height)
+    systems = replayed.systems_of(experiment, benchmark)
+    yield from comparison.train_systems(systems, sessions, device, last_checkpoints)
+
+
+def replay_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    experiment: ExperimentParams,
+    replayed: ReplayedTestParams,
+    device: str,
+    checkpoints: Loaders,
+    items: pl.DataFrame,
+    fit: PackedSessions,
+    validation: PackedSessions,
+    test: PackedSessions,
+    test_clicks: pl.LazyFrame,
+) -> tuple[pl.LazyFrame, pl.LazyFrame, Record]:
+    """Return exposures, outcomes and true uplifts of a test on the test sessions."""
+    from tronrec.experiment.replay import find_visits, replay
+    from tronrec.training.export import export_model
+
+    clicks = fit.items, validation.items
+    systems = {}
+    for name in experiment.weights:
+        checkpoint = checkpoints[name]()
+        ranking = checkpoint.state.parameters.ranking
+        model = export_model(name, checkpoint, items, *clicks, ranking=ranking)
+        systems[name] = _lists_of(model, device)
+    times = test_clicks.select(pl.col(TIME).dt.epoch("ms")).collect(engine="streaming")
+    visits = find_visits(test, times.to_series().to_numpy(), replayed)
+    found = replay(visits, systems, items[ITEM], experiment, replayed)
+    return found.exposures.lazy(), found.outcomes.lazy(), found.truth
+
+
+def _lists_of(checkpoint: Checkpoint, device: str) -> Lists:
+    """Return what makes the lists of a model, as the service does."""
+    from tronrec.device import choose_device
+    from tronrec.model_file import ModelFile
+    from tronrec.recommend import TrainedModel
+
+    model = TrainedModel(ModelFile.read(checkpoint), choose_device(device))
+    return lambda sessions, k: model.best_items(sessions, k)[0]
 
 
 def read_logs(
@@ -74,3 +143,19 @@ def plot_days(dataset: str, results: Record) -> go.Figure:
     from tronrec.experiment import figures
 
     return figures.daily_figure(results, dataset)
+
+
+def plan_test(
+    experiment: ExperimentParams, exposures: pl.LazyFrame, outcomes: pl.LazyFrame
+) -> Record:
+    """Return visitors and days that a test needs, from the log of the control."""
+    from tronrec.experiment.plan import plan
+
+    return plan(exposures, outcomes, experiment)
+
+
+def write_plan(dataset: str, found: Record) -> str:
+    """Return the plan as a page for people."""
+    from tronrec.experiment.plan import plan_page
+
+    return plan_page(found, dataset)

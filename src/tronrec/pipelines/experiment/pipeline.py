@@ -19,6 +19,68 @@ def create_simulation() -> Pipeline:
     )
 
 
+def create_planning() -> Pipeline:
+    """Return the pipeline that tells how large a test has to be."""
+    return Pipeline(
+        [
+            Node(
+                nodes.plan_test,
+                inputs=["params:experiment", "exposures", "outcomes"],
+                outputs="experiment_plan",
+                name="plan_test",
+            ),
+            Node(
+                nodes.write_plan,
+                inputs=["dataset_name", "experiment_plan"],
+                outputs="experiment_plan_page",
+                name="write_plan",
+            ),
+        ]
+    )
+
+
+def create_replay() -> Pipeline:
+    """Return the pipeline that trains systems and tests them on the test sessions.
+
+    `last_experiment_checkpoints` is `experiment_checkpoints` as an earlier run left it.
+    """
+    return Pipeline(
+        [
+            Node(
+                nodes.train_groups,
+                inputs=[
+                    "params:experiment",
+                    "params:replayed_test",
+                    "params:benchmark",
+                    "params:device",
+                    "fit_sessions",
+                    "validation_sessions",
+                    "items",
+                    "last_experiment_checkpoints",
+                ],
+                outputs="experiment_checkpoints",
+                name="train_groups",
+            ),
+            Node(
+                nodes.replay_test,
+                inputs=[
+                    "params:experiment",
+                    "params:replayed_test",
+                    "params:device",
+                    "experiment_checkpoints",
+                    "items",
+                    "fit_sessions",
+                    "validation_sessions",
+                    "test_sessions",
+                    "test_clicks",
+                ],
+                outputs=["exposures", "outcomes", "experiment_truth"],
+                name="replay_test",
+            ),
+        ]
+    )
+
+
 def create_pipeline() -> Pipeline:
     """Return the pipeline that analyses the logs of a test.
 
