@@ -20,13 +20,19 @@ CLICKS = pl.Schema(
         TEST_FILE: pl.Boolean(),
     }
 )
-"""The clicks table, sorted by session start, session, time (ties: file order)."""
+"""The clicks table, sorted by session start, session, time (ties: file order).
+
+Ingestion numbers sessions by their first event. `item_id` is the shop's own whole
+number, or for text ids the row in the list of item ids.
+"""
 
 INDEX = "item_index"
 COUNT = "count"
 
 ITEMS = pl.Schema({INDEX: pl.Int32(), ITEM: pl.Int64(), COUNT: pl.Int64()})
 """The item index: model number 1..|I|, shop id, clicks in the training period.
+
+A shop's ids may be text; the column is a `String` then.
 
 Sorted by model number. The most clicked item is number 1; ties go to the lower shop id.
 """

@@ -11,6 +11,7 @@ READ = {
     "test": {"events": 3, "clicks": 3, "carts": 0, "bad_lines": 0},
 }
 FAULTS = {"clicks": 10, "late": 4, "duplicate": 2}
+FAULTS |= {"ids": 3, "after_gap": 2, "too_long": 1}
 DROPS = {
     "filtering": {"on rare items": 1},
     "splitting": {"cut at the border": 2, "in short sessions": 0},
@@ -31,6 +32,10 @@ def test_events_become_clicks(duplicates: str, dropped: int) -> None:
     params = IngestionParams(duplicates=duplicates)
     assert account_for_events(READ, FAULTS, params) == {
         **READ,
+        "session_ids": 3,
+        "cut_after_gap": 2,
+        "cut_too_long": 1,
+        "sessions": 6,
         "late_clicks": 4,
         "duplicate_clicks": 2,
         "dropped_duplicates": dropped,

@@ -12,9 +12,10 @@ import pytest
 
 from tronrec.data.filtering import filter_clicks
 from tronrec.data.formats import FORMATS
+from tronrec.data.reading.grouping import group_sessions
 from tronrec.data.reading.ingest import scan_events
 from tronrec.data.reading.log import RawLog, find_raw_log
-from tronrec.data.reading.sorting import group_sessions, sort_clicks
+from tronrec.data.reading.sorting import sort_clicks
 from tronrec.data.splitting import split_clicks
 from tronrec.data.statistics import describe
 from tronrec.params import Columns, FilteringParams, IngestionParams, SplittingParams
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.skipif(
 
 def read(log: RawLog) -> pl.LazyFrame:
     params = IngestionParams()
-    grouped = group_sessions(scan_events(log, params).collect().lazy(), params)
+    events = scan_events(log, params).collect().lazy()
+    grouped = group_sessions(events, pl.DataFrame(), params)
     return sort_clicks(grouped.collect().lazy(), params).collect().lazy()
 
 

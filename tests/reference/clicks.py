@@ -1,5 +1,6 @@
 """Clicks as plain rows, the tables that hold them, and small random logs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -43,6 +44,19 @@ def in_order(log: Log) -> Log:
         for session, clicks in sessions_of(log).items()
     }
     return sorted(log, key=lambda c: (start[c.session], c.session, c.time))
+
+
+def as_clicks(log: Log, numbers: Sequence[int] | None = None) -> Log:
+    """Sort a log as the clicks table is, where sessions have new numbers.
+
+    A session has the number of the event that is its first click; `numbers` are those
+    of the clicks, if there are other events between them.
+    """
+    first: dict[int, int] = {}
+    numbered = zip(numbers or range(len(log)), log, strict=True)
+    for number, click in sorted(numbered, key=lambda entry: entry[1].time):
+        first.setdefault(click.session, number)
+    return in_order([c._replace(session=first[c.session]) for c in log])
 
 
 @st.composite

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from reference.clicks import Log
 
@@ -98,12 +99,31 @@ def read_csv(text: str) -> list[Event]:
     return events
 
 
-def read_iso(text: str) -> datetime:
-    text, _, decimals = text.replace(" ", "T", 1).removesuffix("Z").partition(".")
-    time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    if len(decimals) > 9:
+ISO = (
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+    r"(?: ?(Z|UTC|([+-])(\d\d):?(\d\d)?))?)?"
+)
+
+
+def read_iso(text: str, zone: tzinfo = UTC) -> datetime:
+    """Return a moment to the microsecond, or fail."""
+    match = re.fullmatch(ISO, text, re.ASCII)
+    if match is None:
         raise ValueError(text)
-    return time + timedelta(microseconds=int(f"{decimals}000000"[:6]))
+    *numbers, decimals, given, sign, hours, minutes = match.groups()
+    clock = datetime(*(int(number or 0) for number in numbers))
+    clock += timedelta(microseconds=int(f"{decimals or ''}000000"[:6]))
+    if given:
+        offset = datetime.strptime(f"{hours or '00'}{minutes or '00'}", "%H%M")
+        before = timedelta(hours=offset.hour, minutes=offset.minute)
+        return clock.replace(tzinfo=UTC) - (-before if sign == "-" else before)
+    moment = clock.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != clock:
+        if numbers[3]:
+            raise ValueError(f"{text}: the clock never showed it")
+        moment = (clock + timedelta(hours=1)).replace(tzinfo=zone).astimezone(UTC)
+    return moment
 
 
 def read_line(format: str, line: str) -> list[Event]:
@@ -117,7 +137,7 @@ def read_line(format: str, line: str) -> list[Event]:
             return [(int(session), int(item), time, "clicks")]
         case "yoochoose":
             session, text, item, category = line.removesuffix("\r").split(",")
-            if not text.endswith("Z") or not category:
+            if not category:
                 raise ValueError(line)
             return [(int(session), int(item), read_iso(text), "clicks")]
         case "jsonl":

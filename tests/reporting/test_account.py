@@ -10,6 +10,7 @@ READ = {
     "test": {"events": 6, "clicks": 3, "bad_lines": 4, **OTHERS},
 }
 FAULTS = {"clicks": 1_010, "late": 8, "duplicate": 2}
+FAULTS |= {"ids": 300, "after_gap": 40, "too_long": 5}
 INGESTION = account_for_events(READ, FAULTS, IngestionParams(duplicates="drop"))
 KEPT = {
     "clicks": 1_008,
@@ -54,6 +55,7 @@ def test_every_count_is_shown() -> None:
     ]
     assert "5 bad lines were set aside. 8 clicks stood behind a later one" in table
     assert "2 repeat another" in table
+    assert "of 300 sessions or visitors were cut into 345 sessions: 40 begin" in table
 
 
 def test_what_is_dropped_and_what_is_left_add_up() -> None:

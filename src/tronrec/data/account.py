@@ -32,6 +32,10 @@ def account_for_events(
     repeated = faults["duplicate"] if params.duplicates == "drop" else 0
     return {
         **events,
+        "session_ids": faults["ids"],
+        "cut_after_gap": faults["after_gap"],
+        "cut_too_long": faults["too_long"],
+        "sessions": faults["ids"] + faults["after_gap"] + faults["too_long"],
         "late_clicks": faults["late"],
         "duplicate_clicks": faults["duplicate"],
         "dropped_duplicates": repeated,

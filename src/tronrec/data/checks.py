@@ -21,11 +21,7 @@ def check_clicks(clicks: pl.LazyFrame) -> None:
             range, a session is in several places, or clicks or sessions are not in
             the order of time.
     """
-    schema = clicks.collect_schema()
-    time = schema.get(TIME)
-    if isinstance(time, pl.Datetime) and time.time_zone == "UTC":
-        schema = pl.Schema({**schema, TIME: CLICKS[TIME]})  # any unit will do
-    _check_schema("clicks", schema, CLICKS)
+    _check_schema("clicks", clicks.collect_schema(), CLICKS)
     _check_values(clicks)
     _check_order(clicks)
 
@@ -58,23 +54,30 @@ def check_sessions(sessions: PackedSessions) -> None:
         raise UserError("An item number is below 1; prepare the data set again")
 
 
-def _check_schema(name: str, found: pl.Schema, expected: pl.Schema) -> None:
+def _check_schema(name: str, schema: pl.Schema, expected: pl.Schema) -> None:
+    """Check columns; ids of items may also be text, and times of any unit."""
     wrong = [
-        f"{col}: {kind}" for col, kind in expected.items() if found.get(col) != kind
+        f"{column}: {kind}"
+        for column, kind in expected.items()
+        if _usual(column, schema.get(column)) != kind
     ]
     if wrong:
         raise UserError(
             f"The {name} lack the columns {', '.join(wrong)}; they have "
-            f"{', '.join(f'{col}: {kind}' for col, kind in found.items())}"
+            f"{', '.join(f'{column}: {kind}' for column, kind in schema.items())}"
         )
 
 
+def _usual(column: str, kind: pl.DataType | None) -> pl.DataType | None:
+    if column == ITEM and kind == pl.String:
+        return ITEMS[ITEM]
+    if isinstance(kind, pl.Datetime) and kind.time_zone == "UTC":
+        return CLICKS[TIME]
+    return kind
+
+
 def _check_values(clicks: pl.LazyFrame) -> None:
-    in_range = (
-        (pl.col(SESSION) >= 0)
-        & (pl.col(ITEM) >= 0)
-        & pl.col(TIME).is_between(EARLIEST, LATEST, closed="left")
-    )
+    in_range = pl.col(TIME).is_between(EARLIEST, LATEST, closed="left")
     nulls, outside = (
         clicks.select(
             pl.any_horizontal(pl.col(CLICKS.names()).is_null()).sum().alias("nulls"),
@@ -86,7 +89,7 @@ def _check_values(clicks: pl.LazyFrame) -> None:
     if nulls or outside:
         raise UserError(
             f"The clicks have {nulls:,} rows with nulls and {outside:,} rows with a "
-            "session or item below 0 or a time outside 1990 to 2099; drop or mend them"
+            "time outside 1990 to 2099; drop or mend them"
         )
 
 

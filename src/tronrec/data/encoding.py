@@ -12,7 +12,7 @@ def index_items(train: pl.LazyFrame) -> pl.DataFrame:
         .agg(pl.len().alias(COUNT))
         .sort(COUNT, ITEM, descending=[True, False])
         .with_row_index(INDEX, offset=1)
-        .cast(ITEMS)
+        .cast({INDEX: ITEMS[INDEX], COUNT: ITEMS[COUNT]})
         .select(ITEMS.names())
         .collect(engine="streaming")
     )

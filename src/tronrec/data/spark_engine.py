@@ -92,7 +92,10 @@ def index_items(train: DataFrame) -> pl.DataFrame:
     """Do what `encoding.index_items` does; the index fits in memory."""
     counts = train.groupBy(ITEM).count().withColumnRenamed("count", COUNT)
     ordered = pl.DataFrame(counts.toArrow()).sort(COUNT, ITEM, descending=[True, False])
-    return ordered.with_row_index(INDEX, offset=1).cast(ITEMS).select(ITEMS.names())
+    numbered = ordered.with_row_index(INDEX, offset=1)
+    return numbered.cast({INDEX: ITEMS[INDEX], COUNT: ITEMS[COUNT]}).select(
+        ITEMS.names()
+    )
 
 
 def describe(clicks: DataFrame) -> dict[str, Any]:

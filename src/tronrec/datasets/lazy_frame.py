@@ -18,11 +18,12 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
     `polars.LazyPolarsDataset` would collect the whole table in memory to save it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the names of a catalog entry
         self,
         *,
         filepath: str,
         collect: bool = False,
+        missing_ok: bool = False,
         load_args: dict[str, Any] | None = None,
         save_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -32,18 +33,22 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         Args:
             filepath: The file.
             collect: Whether the table is small, and read into memory on load.
+            missing_ok: Whether a file that is not there is read as an empty table.
             load_args: Options of `polars.scan_parquet`.
             save_args: Options of `polars.LazyFrame.sink_parquet`.
             metadata: For Kedro-Viz; not used here.
         """
         self._filepath = Path(filepath)
         self._collect = collect
+        self._missing_ok = missing_ok
         self._load_args = load_args or {}
         self._save_args = save_args or {}
         self.metadata = metadata
 
     def load(self) -> Frame:
         """Return the table; its rows are read when a query needs them."""
+        if self._missing_ok and not self._exists():
+            return pl.DataFrame()
         table = pl.scan_parquet(self._filepath, **self._load_args)
         return table.collect() if self._collect else table
 
@@ -74,6 +79,7 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         return {
             "filepath": str(self._filepath),
             "collect": self._collect,
+            "missing_ok": self._missing_ok,
             "load_args": self._load_args,
             "save_args": self._save_args,
         }

@@ -4,7 +4,7 @@ The defaults are TRON XL-Negs of the paper (section 3); YAML and the command lin
 differences only. `conf/base/parameters.yml` shows where each block is set.
 """
 
-from tronrec.params.columns import Columns
+from tronrec.params.columns import Columns, IdType, TimeUnit
 from tronrec.params.data import (
     FilteringParams,
     IngestionParams,
@@ -50,6 +50,7 @@ __all__ = [
     "ExperimentParams",
     "FilteringParams",
     "Granularity",
+    "IdType",
     "IngestionParams",
     "LossParams",
     "MetricParams",
@@ -66,6 +67,7 @@ __all__ = [
     "Space",
     "SplittingParams",
     "SystemParams",
+    "TimeUnit",
     "TrainingParams",
     "TuningParams",
 ]

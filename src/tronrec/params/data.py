@@ -1,10 +1,24 @@
 """Parameters of the data: how clicks are read, kept, divided, and made up."""
 
-from typing import Literal, Self
+import re
+from decimal import Decimal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tronrec.params.strict import Params
+
+UNITS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+"""Nanoseconds of a unit of time."""
+
+
+def _check_duration(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?[smhd]", text) or not Decimal(text[:-1]):
+        raise ValueError(f"{text!r} is no time above 0, such as 30m, 90s, 1.5h or 1d")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_check_duration)]
 
 
 class IngestionParams(Params):
@@ -16,8 +30,20 @@ class IngestionParams(Params):
     """Lines kept aside, at most; one more stops the run."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether clicks of one session on one item at one moment stay, or all but one."""
+    session_gap: Duration | None = None
+    """Clicks of a session or visitor after such a pause, or a longer one, are a new
+    session: 30m, 90s, 1.5h or 1d; null: sessions are as the log has them."""
+    max_session_hours: float | None = Field(None, gt=0)
+    """A session that would last so long is cut there; null: it may last any time."""
     clicks_at_once: int = Field(1 << 22, ge=1)
     """Clicks held in memory at a time, at about 250 bytes each; changes no result."""
+
+    @property
+    def gap_nanoseconds(self) -> int | None:
+        """The pause that ends a session."""
+        if self.session_gap is None:
+            return None
+        return round(Decimal(self.session_gap[:-1]) * UNITS[self.session_gap[-1]])
 
 
 class FilteringParams(Params):

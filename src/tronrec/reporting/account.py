@@ -41,10 +41,18 @@ def _reading(ingestion: Mapping[str, Any]) -> Iterator[Row]:
 
 def _remarks(ingestion: Mapping[str, Any]) -> str:
     bad = sum(ingestion[role]["bad_lines"] for role in FILES if role in ingestion)
-    return (
+    remarks = (
         f"Beside these events, {bad:,} bad lines were set aside. "
         f"{ingestion['late_clicks']:,} clicks stood behind a later one of their "
         f"session, and {ingestion['duplicate_clicks']:,} repeat another.\n"
+    )
+    if ingestion.get("sessions") == ingestion.get("session_ids"):
+        return remarks
+    return remarks + (
+        f"The clicks of {ingestion['session_ids']:,} sessions or visitors were cut "
+        f"into {ingestion['sessions']:,} sessions: {ingestion['cut_after_gap']:,} "
+        f"begin after a pause, {ingestion['cut_too_long']:,} where one became too "
+        "long.\n"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from tronrec.data.events import TYPE
 from tronrec.data.formats import FORMATS
@@ -53,9 +54,9 @@ def test_csv(tmp_path: Path) -> None:
     [
         "x;view;5;;2024-05-01T12:00:00Z",
         "x;view;5.5;7;2024-05-01T12:00:00Z",
-        "x;view;-5;7;2024-05-01T12:00:00Z",
-        "x;view;5;7;2024-05-01T12:00:00+02:00",
-        "x;view;5;7;2024-05-01",
+        "x;view;A-5;7;2024-05-01T12:00:00Z",
+        "x;view;5;7;2024-05-01T12:00:00+25:00",
+        "x;view;5;7;2024-05-1",
         "x;;5;7;2024-05-01T12:00:00Z",
         "x;view;5;7",
         "x;view;5;7;2024-05-01T12:00:00Z;more",
@@ -140,3 +141,147 @@ def test_a_header_that_is_no_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read(tmp_path / "log", "csv", Columns(**NAMES), b"x" * 10_000)
     assert len(str(caught.value)) < 500
+
+
+TEXT = Columns(**NAMES, session_type="text", item_type="text")
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_text_ids_are_kept_to_the_byte(format: str, tmp_path: Path) -> None:
+    ids = ["A-103/XL", "0663713001", "663713001", 'ä "b", c', " x ", "null", "x" * 200]
+    table = pl.DataFrame(
+        {"visit": ids, "sku": ids[::-1], "at": [f"{NOON:%Y-%m-%d %H:%M:%S}"] * len(ids)}
+    )
+    write = {
+        "csv": table.write_csv,
+        "jsonl": table.write_ndjson,
+        "parquet": table.write_parquet,
+    }[format]
+    write(tmp_path / "log")
+    rows, bad = read(tmp_path / "log", format, TEXT)
+    assert bad == []
+    assert rows == [
+        (*pair, NOON, "clicks") for pair in zip(ids, ids[::-1], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("id", ["", "x" * 201, "ä" * 101])
+def test_ids_that_are_empty_or_long_are_bad(id: str, tmp_path: Path) -> None:
+    lines = [
+        "visit,sku,at",
+        "a,b,2024-05-01",
+        f"a,{id},2024-05-01",
+        f"{id},b,2024-05-01",
+    ]
+    data = "\n".join([*lines, ""]).encode()
+    rows, bad = read(tmp_path / "log", "csv", TEXT, data)
+    assert len(rows) == 1
+    assert [line.reason for line in bad] == [
+        "the item must be text of 1 to 200 bytes",
+        "the session must be text of 1 to 200 bytes",
+    ]
+
+
+def test_whole_numbers_go_to_the_limits_of_64_bits(tmp_path: Path) -> None:
+    numbers = [-(2**63), -1, 0, 2**63 - 1, 2**63, -(2**63) - 1]
+    lines = ["visit,sku,at", *(f"1,{number},2024-05-01" for number in numbers), ""]
+    rows, bad = read(
+        tmp_path / "log", "csv", Columns(**NAMES), "\n".join(lines).encode()
+    )
+    assert [row[1] for row in rows] == numbers[:4]
+    assert [line.line for line in bad] == [6, 7]
+
+
+@pytest.mark.parametrize("kind", [pl.UInt8, pl.Int16, pl.UInt64, pl.String, pl.Binary])
+@pytest.mark.parametrize("item_type", ["integer", "text"])
+def test_parquet_columns_of_other_types(kind, item_type: str, tmp_path: Path) -> None:
+    sku = pl.Series([5, 6, 7]).cast(pl.String).cast(kind)
+    table = pl.DataFrame({"visit": [1, 1, 1], "sku": sku, "at": [NOON] * 3})
+    table.write_parquet(tmp_path / "log")
+    columns = Columns(**NAMES, item_type=item_type)
+    rows, bad = read(tmp_path / "log", "parquet", columns)
+    assert bad == []
+    assert [row[1] for row in rows] == (
+        [5, 6, 7] if item_type == "integer" else [*"567"]
+    )
+
+
+def test_parquet_with_dictionaries_and_days(tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {"visit": ["a", "b"], "sku": ["x", "y"], "at": [NOON.date()] * 2}
+    )
+    table.cast({"sku": pl.Categorical}).write_parquet(tmp_path / "log")
+    rows, _ = read(tmp_path / "log", "parquet", TEXT)
+    midnight = NOON.replace(hour=0)
+    assert rows == [("a", "x", midnight, "clicks"), ("b", "y", midnight, "clicks")]
+
+
+@pytest.mark.parametrize("values", [[2**64 - 1], [1.5], [True], [[5]]])
+def test_parquet_values_that_are_no_id_are_bad(values: list, tmp_path: Path) -> None:
+    kind = pl.UInt64 if values[0] == 2**64 - 1 else None
+    table = pl.DataFrame(
+        {"visit": [1], "sku": pl.Series(values, dtype=kind), "at": [NOON]}
+    )
+    table.write_parquet(tmp_path / "log")
+    _, (bad,) = read(tmp_path / "log", "parquet", Columns(**NAMES))
+    assert (bad.line, bad.reason) == (1, "the item must be a whole number")
+
+
+def test_columns_have_numbers_where_there_is_no_header(tmp_path: Path) -> None:
+    columns = Columns(
+        session=1, item=2, time=4, time_unit="s", header=False, separator="::"
+    )
+    data = (
+        f"7::5::3.5::{SECONDS}\r\n8::6::4::{SECONDS}.5\r\n9::6::{SECONDS}\r\n".encode()
+    )
+    rows, bad = read(tmp_path / "log", "csv", columns, data)
+    assert [row[:2] for row in rows] == [(7, 5), (8, 6)]
+    assert rows[1][2].microsecond == 500_000
+    assert [line.reason for line in bad] == ["3 fields instead of 4"]
+
+
+def test_fields_may_be_without_quotes(tmp_path: Path) -> None:
+    columns = TEXT.model_copy(update={"quotes": False, "separator": "\t"})
+    data = b'visit\tsku\tat\n5" nails\t"x\t2024-05-01\n'
+    rows, bad = read(tmp_path / "log", "csv", columns, data)
+    assert bad == []
+    assert rows[0][:2] == ('5" nails', '"x')
+
+
+def test_a_visitor_and_a_session_are_one_key(tmp_path: Path) -> None:
+    columns = Columns(**NAMES, visitor="who")
+    lines = ["who,visit,sku,at", "1,7,5,2024-05-01", "2,7,5,2024-05-01", ""]
+    rows, _ = read(tmp_path / "log", "csv", columns, "\n".join(lines).encode())
+    assert [row[0] for row in rows] == ["1\x1f7", "2\x1f7"]
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_several_types_are_clicks(format: str, tmp_path: Path) -> None:
+    columns = Columns(**NAMES, time_unit="s", type="what", click=[0, "view"])
+    what = [0, 1, 2] if format == "parquet" else ["0", "view", "buy"]
+    table = pl.DataFrame({"visit": [1] * 3, "sku": [5] * 3, "at": [SECONDS] * 3})
+    table = table.with_columns(pl.Series("what", what))
+    write = {
+        "csv": table.write_csv,
+        "jsonl": table.write_ndjson,
+        "parquet": table.write_parquet,
+    }[format]
+    write(tmp_path / "log")
+    rows, _ = read(tmp_path / "log", format, columns)
+    second = "other" if format == "parquet" else "clicks"
+    assert [row[3] for row in rows] == ["clicks", second, "other"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"session": None}, "name the column of one"),
+        ({"time_zone": "Mars/Olympus"}, r"time_zone \(Mars/Olympus\) is unknown"),
+        ({"separator": ""}, "separator"),
+        ({"item": True}, "item"),
+        ({"header": "no header"}, "header"),
+    ],
+)
+def test_columns_that_cannot_be_are_refused(columns: dict, problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Columns.model_validate(columns)

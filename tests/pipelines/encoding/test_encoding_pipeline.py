@@ -1,5 +1,6 @@
 """Encoding as Kedro runs it."""
 
+import polars as pl
 from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
@@ -18,6 +19,7 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     for part, log in (parts | {"filtered": everything}).items():
         catalog[f"{part}_clicks"] = table(log)
     catalog["clicks"] = table(everything)
+    catalog["item_ids"] = pl.DataFrame()
     catalog["ingestion_report"] = {"clicks": len(everything)}
     for stage, drops in (("filtering", 0), ("splitting", 0), ("validation", 1)):
         catalog[f"{stage}_drops"] = {"for a reason": drops}

@@ -6,7 +6,13 @@ from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.events import EVENT_TIME, RefusedError, only_clicks, shorten
+from tronrec.data.events import (
+    EVENT_TIME,
+    RefusedError,
+    from_zero,
+    only_clicks,
+    shorten,
+)
 from tronrec.data.formats.lines import find_plain_fault, read_plain_csv
 from tronrec.data.formats.raw_format import LineParser, LineReader, RawFormat
 from tronrec.data.formats.times import ISO_DATE
@@ -37,11 +43,11 @@ def parse(lines: bytes) -> pl.DataFrame:
         lines,
         ";",
         {
-            SESSION: pl.Int64,
-            "user_id": pl.String,
-            ITEM: pl.Int64,
-            "timeframe": pl.Int64,
-            "eventdate": pl.String,
+            SESSION: pl.Int64(),
+            "user_id": pl.String(),
+            ITEM: pl.Int64(),
+            "timeframe": pl.Int64(),
+            "eventdate": pl.String(),
         },
     )
     text = pl.col("eventdate")
@@ -50,7 +56,9 @@ def parse(lines: bytes) -> pl.DataFrame:
     )
     frame = pl.when(pl.col("timeframe").abs() < CENTURY).then("timeframe")
     time = day.cast(EVENT_TIME) + pl.duration(milliseconds=frame, time_unit="ns")
-    return table.select(SESSION, ITEM, time.alias(TIME), only_clicks())
+    return table.select(
+        from_zero(SESSION), from_zero(ITEM), time.alias(TIME), only_clicks()
+    )
 
 
 PARSER = LineParser(parse, partial(find_plain_fault, ";", HEADER.count(";") + 1))

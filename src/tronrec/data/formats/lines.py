@@ -13,7 +13,7 @@ import polars as pl
 
 from tronrec.data.events import RefusedError
 
-Schema = dict[str, type[pl.DataType]]
+Schema = dict[str, pl.DataType]
 
 BLANK = "the line is blank"
 

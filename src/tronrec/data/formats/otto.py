@@ -18,6 +18,7 @@ from tronrec.data.events import (
     PUBLISHED_TYPES,
     TYPE,
     RefusedError,
+    from_zero,
 )
 from tronrec.data.formats.lines import count_lines, find_json_fault
 from tronrec.data.formats.raw_format import LINE, LineParser, LineReader, RawFormat
@@ -98,8 +99,8 @@ def parse_json(lines: bytes) -> pl.DataFrame:
         .explode("events", empty_as_null=False, keep_nulls=True)
         .unnest("events")
         .select(
-            pl.col("session").alias(SESSION),
-            pl.col("aid").alias(ITEM),
+            from_zero("session").alias(SESSION),
+            from_zero("aid").alias(ITEM),
             parse_epoch(pl.col("ts"), "ms"),
             pl.col(TYPE).cast(pl.String).cast(EVENT_TYPES),
             LINE,

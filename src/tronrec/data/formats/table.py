@@ -1,6 +1,6 @@
 """Any shop's own log: a table whose columns have names of its own, one event a row.
 
-It is a CSV file with a header, a file of flat JSON objects, or a Parquet file.
+It is a CSV file, a file of flat JSON objects, or a Parquet file.
 """
 
 import csv
@@ -11,20 +11,14 @@ from typing import BinaryIO
 import polars as pl
 from pyarrow import parquet
 
-from tronrec.data.events import (
-    CLICK,
-    EVENT_TIME,
-    EVENT_TYPES,
-    OTHER,
-    TYPE,
-    RefusedError,
-    only_clicks,
-)
+from tronrec.data.events import RefusedError, id_type
 from tronrec.data.formats.lines import (
     Schema,
     count_lines,
     find_json_fault,
+    find_plain_fault,
     find_quoted_fault,
+    read_plain_csv,
     read_quoted_csv,
 )
 from tronrec.data.formats.raw_format import (
@@ -33,7 +27,7 @@ from tronrec.data.formats.raw_format import (
     RawFormat,
     TableReader,
 )
-from tronrec.data.formats.times import parse_epoch, parse_iso
+from tronrec.data.formats.values import UNIT_SEPARATOR, parse_table
 from tronrec.errors import UserError
 from tronrec.params import Columns
 from tronrec.schemas import ITEM, SESSION, TIME
@@ -44,33 +38,51 @@ ROWS_AT_ONCE = 1 << 18
 
 def expected_values(columns: Columns) -> str:
     """Return what the columns should hold, for messages."""
+    kinds = {"integer": "whole numbers", "text": "text"}
+    key = " and ".join(name for name in (columns.visitor, columns.session) if name)
+    time = "ISO 8601" if columns.time_unit == "iso" else columns.time_unit
     return (
-        f"whole numbers in {columns.session} and {columns.item}, and in "
-        f"{columns.time} a time ({columns.time_unit})"
+        f"{kinds[columns.session_type]} in {key} (session_type), "
+        f"{kinds[columns.item_type]} in {columns.item} (item_type) and a time in "
+        f"{columns.time} (time_unit {time}), as columns of raw_log says in the catalog"
     )
 
 
-def begin_csv(header: bytes, columns: Columns) -> tuple[LineParser, bool]:
-    """Return how the lines below a header are parsed.
+def begin_csv(first: bytes, columns: Columns) -> tuple[LineParser, bool]:
+    """Return how the lines of a file are parsed, by its first one.
 
     Raises:
         RefusedError: The header cannot be read, lacks a column, or has one twice.
     """
-    text = header.decode("utf-8-sig", "replace").strip("\r\n")
+    separator = columns.separator if len(columns.separator) == 1 else UNIT_SEPARATOR
+    text = first.decode("utf-8-sig", "replace").strip("\r\n")
+    text = text.replace(columns.separator, separator)
+    has_quotes = columns.quotes and len(columns.separator) == 1
+    names = text.split(separator)
     try:
-        names = next(csv.reader([text], delimiter=columns.separator), [])
+        if has_quotes:
+            names = next(csv.reader([text], delimiter=separator), [])
     except csv.Error as error:
         raise RefusedError(f"the header cannot be read ({error})") from None
+    if not columns.header:
+        names = [str(number) for number in range(1, len(names) + 1)]
     _check_names(names, columns)
     if len({*names}) < len(names):
         raise RefusedError(f"a column is there twice among {_listed(names)}")
-    find_fault = partial(find_quoted_fault, columns.separator, len(names))
-    return LineParser(partial(_parse_csv, names, columns), find_fault), True
+    read = read_quoted_csv if has_quotes else read_plain_csv
+    find_fault = find_quoted_fault if has_quotes else find_plain_fault
+    schema = dict.fromkeys(names, pl.String()) | _value_types(columns)
+    with_one = partial(_replace_separator, columns.separator, separator)
+    return LineParser(
+        lambda lines: parse_table(read(with_one(lines), separator, schema), columns),
+        lambda line: find_fault(separator, len(names), with_one(line)),
+    ), columns.header
 
 
-def _parse_csv(names: list[str], columns: Columns, lines: bytes) -> pl.DataFrame:
-    schema: Schema = dict.fromkeys(names, pl.String) | _value_types(columns)
-    return name_columns(read_quoted_csv(lines, columns.separator, schema), columns)
+def _replace_separator(separator: str, by: str, lines: bytes) -> bytes:
+    if separator == by:
+        return lines
+    return lines.replace(separator.encode(), by.encode())
 
 
 def begin_jsonl(_first: bytes, columns: Columns) -> tuple[LineParser, bool]:
@@ -79,56 +91,31 @@ def begin_jsonl(_first: bytes, columns: Columns) -> tuple[LineParser, bool]:
 
 
 def _parse_jsonl(columns: Columns, lines: bytes) -> pl.DataFrame:
-    """Return the events of flat JSON objects, one a line."""
     table = pl.read_ndjson(lines, schema=_value_types(columns), ignore_errors=True)
     if table.height != count_lines(lines):
         raise RefusedError("a line is blank")
-    return name_columns(table, columns)
+    return parse_table(table, columns)
 
 
 def _value_types(columns: Columns) -> Schema:
     """Return the columns of a log of text, and as what their values are read."""
-    is_text = columns.time_unit == "iso"
-    types: Schema = {
-        columns.session: pl.Int64,
-        columns.item: pl.Int64,
-        columns.time: pl.String if is_text else pl.Int64,
-    }
-    return types | ({columns.type: pl.String} if columns.type else {})
+    types: Schema = dict.fromkeys(columns.needed, pl.String())
+    if columns.session_type == "integer" and not (columns.session and columns.visitor):
+        types[columns.session or columns.visitor or ""] = pl.Int64()
+    return types | {columns.item: id_type(columns.item_type)}
 
 
 def read_parquet(file: BinaryIO, columns: Columns) -> Iterator[pl.DataFrame]:
     """Yield the rows of a Parquet file, some at a time.
 
     Raises:
+        RefusedError: It lacks a column.
         ArrowException, OSError: The file is damaged, or no Parquet file.
     """
-    batches = parquet.ParquetFile(file).iter_batches(
-        ROWS_AT_ONCE, columns=columns.needed
-    )
-    for batch in batches:
+    table = parquet.ParquetFile(file)
+    _check_names(table.schema_arrow.names, columns)
+    for batch in table.iter_batches(ROWS_AT_ONCE, columns=columns.needed):
         yield pl.DataFrame(batch)
-
-
-def name_columns(table: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """Return the events of a table; what cannot be read becomes null.
-
-    Raises:
-        RefusedError: The table lacks a column.
-    """
-    _check_names(table.columns, columns)
-    type_ = only_clicks()
-    if columns.type:
-        name = pl.col(columns.type).cast(pl.String)
-        is_click = pl.when(name == columns.click).then(pl.lit(CLICK))
-        known = pl.when(name != "").then(is_click.otherwise(pl.lit(OTHER)))
-        type_ = known.cast(EVENT_TYPES).alias(TYPE)
-    return table.select(
-        _whole_number(columns.session, table).alias(SESSION),
-        _whole_number(columns.item, table).alias(ITEM),
-        _time(columns, table).alias(TIME),
-        type_,
-    )
 
 
 def _check_names(names: list[str], columns: Columns) -> None:
@@ -144,42 +131,23 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names)[:200]
 
 
-def _whole_number(name: str, table: pl.DataFrame) -> pl.Expr:
-    """Return a column as whole numbers; a fraction is none."""
-    kind = table.schema[name]
-    if kind.is_integer() or kind == pl.String:
-        return pl.col(name).cast(pl.Int64, strict=False)
-    return pl.lit(None, pl.Int64)
-
-
-def _time(columns: Columns, table: pl.DataFrame) -> pl.Expr:
-    kind, value = table.schema[columns.time], pl.col(columns.time)
-    if isinstance(kind, pl.Datetime):
-        aware = value if kind.time_zone else value.dt.replace_time_zone("UTC")
-        unit = kind.time_unit
-        return parse_epoch(aware.dt.convert_time_zone("UTC").to_physical(), unit)
-    if columns.time_unit == "iso":
-        if kind != pl.String:
-            return pl.lit(None, EVENT_TIME)
-        # A space for the T, and no Z: as databases write it.
-        text = value.str.replace(" ", "T", literal=True).str.strip_suffix("Z") + "Z"
-        return parse_iso(text)
-    return parse_epoch(_whole_number(columns.time, table), columns.time_unit)
-
-
 def _unparse(clicks: pl.DataFrame, columns: Columns) -> pl.DataFrame:
     """Return a row an event, with the columns that the log is said to have."""
     time = pl.col(TIME)
     match columns.time_unit:
         case "iso":
             time = time.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-        case "s" | "ms" | "us":
+        case "s" | "ms" | "us" | "ns":
             time = time.dt.epoch(columns.time_unit)
+    optional = {
+        columns.visitor: pl.col(SESSION).cast(id_type(columns.session_type)),
+        columns.session: pl.col(SESSION).cast(id_type(columns.session_type)),
+        columns.type: pl.lit(columns.click[0]),
+    }
     return clicks.select(
-        pl.col(SESSION).alias(columns.session),
-        pl.col(ITEM).alias(columns.item),
+        *(value.alias(name) for name, value in optional.items() if name),
+        pl.col(ITEM).cast(id_type(columns.item_type)).alias(columns.item),
         time.alias(columns.time),
-        *([pl.lit(columns.click).alias(columns.type)] if columns.type else []),
     )
 
 
@@ -187,6 +155,11 @@ def _write_csv(
     clicks: pl.DataFrame, files: Sequence[BinaryIO], columns: Columns
 ) -> None:
     (file,) = files
+    if not columns.header or len(columns.separator) > 1:
+        raise UserError(
+            "Simulated clicks are written with a header and one character between "
+            "columns; set header to true and separator to a comma"
+        )
     _unparse(clicks, columns).write_csv(
         file, separator=columns.separator, include_header=file.tell() == 0
     )
@@ -227,6 +200,6 @@ PARQUET = RawFormat(
     name="parquet",
     files={"train": "events.parquet", "test": "test-events.parquet"},
     expected=expected_values,
-    reader=TableReader(read_parquet, name_columns),
+    reader=TableReader(read_parquet, parse_table),
     write=_write_parquet,
 )

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from tronrec.data.events import only_clicks
+from tronrec.data.events import from_zero, only_clicks
 from tronrec.data.formats.lines import find_plain_fault, read_plain_csv
 from tronrec.data.formats.raw_format import LineParser, LineReader, RawFormat
 from tronrec.data.formats.times import parse_iso
@@ -23,10 +23,15 @@ def parse(lines: bytes) -> pl.DataFrame:
     table = read_plain_csv(
         lines,
         ",",
-        {SESSION: pl.Int64, TIME: pl.String, ITEM: pl.Int64, "category": pl.String},
+        {
+            SESSION: pl.Int64(),
+            TIME: pl.String(),
+            ITEM: pl.Int64(),
+            "category": pl.String(),
+        },
     )
-    item = pl.when(pl.col("category") != "").then(ITEM).alias(ITEM)
-    return table.select(SESSION, item, parse_iso(pl.col(TIME)), only_clicks())
+    item = pl.when(pl.col("category") != "").then(from_zero(ITEM)).alias(ITEM)
+    return table.select(from_zero(SESSION), item, parse_iso(table[TIME]), only_clicks())
 
 
 PARSER = LineParser(parse, partial(find_plain_fault, ",", 4))

@@ -12,7 +12,13 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from tronrec.data.events import REQUIREMENTS, SHOWN, RefusedError, check_events, shorten
+from tronrec.data.events import (
+    SHOWN,
+    RefusedError,
+    check_events,
+    requirements,
+    shorten,
+)
 from tronrec.data.formats.raw_format import (
     LINE,
     LineParser,
@@ -153,14 +159,14 @@ def _parse_together(
 def _split_rows(events: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     """Return the events of good lines, and why the others are bad, by their number."""
     numbered = events if LINE in events.columns else events.with_row_index(LINE)
+    rules = requirements(events.schema)
     holds = numbered.select(
-        LINE,
-        *(rule.fill_null(False).alias(text) for text, rule in REQUIREMENTS.items()),
+        LINE, *(rule.fill_null(False).alias(text) for text, rule in rules.items())
     )
     bad = holds.filter(~pl.all_horizontal(pl.exclude(LINE)))
     reasons: dict[int, str] = {}
     for line, *is_true in bad.iter_rows():
-        reasons.setdefault(line, list(REQUIREMENTS)[is_true.index(False)])
+        reasons.setdefault(line, list(rules)[is_true.index(False)])
     return numbered.filter(~pl.col(LINE).is_in(list(reasons))).drop(LINE), reasons
 
 

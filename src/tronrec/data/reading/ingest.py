@@ -11,13 +11,19 @@ from typing import Any
 import polars as pl
 
 from tronrec.data.clicks import scan_frames
-from tronrec.data.events import EVENT_TIME, EVENT_TYPES, TYPE
+from tronrec.data.events import (
+    EVENT_TIME,
+    EVENT_TYPES,
+    TYPE,
+    id_type,
+    session_type,
+)
 from tronrec.data.reading.bad_lines import BadLine, read_file
 from tronrec.data.reading.blocks import BLOCK_BYTES
 from tronrec.data.reading.log import RawFile, RawLog
 from tronrec.errors import UserError
-from tronrec.params import IngestionParams
-from tronrec.schemas import CLICKS, SESSION, TEST_FILE, TIME
+from tronrec.params import Columns, IngestionParams
+from tronrec.schemas import ITEM, SESSION, TEST_FILE, TIME
 
 BUCKET = "bucket"
 BUCKETS = 1024
@@ -27,16 +33,27 @@ BAD_LINES = pl.Schema(
     {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
 )
 
-EVENTS = pl.Schema(
-    {
-        **CLICKS,
-        TIME: EVENT_TIME,
-        TYPE: EVENT_TYPES,
-        BUCKET: pl.UInt16(),
-        BAD_LINE: pl.Struct(BAD_LINES),
-    }
-)
-"""What a raw log holds: events, and lines that hold none and have no type."""
+EVENT = "event"
+"""The number of an event in the log, in the order of its files, from 0."""
+
+
+def event_schema(columns: Columns) -> pl.Schema:
+    """Return the table of a raw log: events, and bad lines, which have no type.
+
+    Ids are as the log has them.
+    """
+    return pl.Schema(
+        {
+            SESSION: session_type(columns),
+            ITEM: id_type(columns.item_type),
+            TIME: EVENT_TIME,
+            TEST_FILE: pl.Boolean(),
+            TYPE: EVENT_TYPES,
+            EVENT: pl.Int64(),
+            BUCKET: pl.UInt16(),
+            BAD_LINE: pl.Struct(BAD_LINES),
+        }
+    )
 
 
 def scan_events(
@@ -44,22 +61,31 @@ def scan_events(
 ) -> pl.LazyFrame:
     """Return what the raw files hold, read block by block when it is asked for.
 
+    Raises:
+        UserError: Visitors have no sessions, and no gap cuts their clicks into some.
+
     Reading raises:
         UserError: A line is bad and `on_bad_rows` is to fail, more lines are bad than
             may be, or a file has no events.
     """
+    if log.columns.session is None and params.session_gap is None:
+        raise UserError(
+            f"The log has visitors ({log.columns.visitor}) and no sessions; set "
+            "ingestion.session_gap, such as 30m, to cut their clicks into sessions"
+        )
+    schema = event_schema(log.columns)
 
     def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         waiting: list[pl.DataFrame] = []
         for part in _read_log(log, params, block_bytes):
-            waiting.append(part)
+            waiting.append(_complete(part, schema))
             if sum(frame.height for frame in waiting) >= params.clicks_at_once:
                 yield _sort_buckets(waiting)
                 waiting = []
         if waiting:
             yield _sort_buckets(waiting)
 
-    return scan_frames(frames, EVENTS)
+    return scan_frames(frames, schema)
 
 
 def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
@@ -73,7 +99,7 @@ def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def count_events(log: RawLog, events: pl.LazyFrame) -> dict[str, Any]:
-    """Return what was read of each part: sessions, bad lines, events of each type."""
+    """Return what was read of each part: files, bad lines, events of each type."""
     counts = events.group_by(TEST_FILE, TYPE).len().collect(engine="streaming")
     report: dict[str, Any] = {}
     for role, files in (("train", log.train), ("test", log.test)):
@@ -83,7 +109,6 @@ def count_events(log: RawLog, events: pl.LazyFrame) -> dict[str, Any]:
             of_type = dict(of_part.drop_nulls().select(TYPE, "len").iter_rows())
             report[role] = {
                 "files": [str(file) for file in files],
-                "sessions": _count_sessions(events.filter(is_part)),
                 "bad_lines": of_part["len"].sum() - sum(of_type.values()),
                 "events": sum(of_type.values()),
                 **dict.fromkeys(EVENT_TYPES.categories, 0),
@@ -96,19 +121,21 @@ def _read_log(
     log: RawLog, params: IngestionParams, block_bytes: int
 ) -> Iterator[pl.DataFrame]:
     """Yield the events of all files, and bad lines if they may be."""
-    bad = 0
+    bad = first = 0
     for role, files in (("train", log.train), ("test", log.test)):
-        count = 0
+        in_test = pl.lit(role == "test").alias(TEST_FILE)
+        begin = first
         for file in files:
             for part in read_file(log, file, block_bytes):
                 _check_allowed(part.bad_lines, bad, log, params)
                 bad += len(part.bad_lines)
-                count += part.events.height
-                if part.events.height:
-                    yield _complete(part.events, role)
+                if count := part.events.height:
+                    numbers = pl.int_range(first, first + count).alias(EVENT)
+                    yield part.events.with_columns(in_test, numbers)
+                    first += count
                 if part.bad_lines:
-                    yield _complete(_as_rows(part.bad_lines), role)
-        if files and not count:
+                    yield _as_rows(part.bad_lines).with_columns(in_test)
+        if files and first == begin:
             raise UserError(
                 f"{files[0]}: no events in {_count_files(files)}; fetch or write them "
                 "again" + (f" ({bad:,} bad lines were set aside)" if bad else "")
@@ -141,20 +168,18 @@ def _check_allowed(
 
 def _as_rows(lines: list[BadLine]) -> pl.DataFrame:
     rows = [line._asdict() for line in lines]
-    return pl.DataFrame({BAD_LINE: rows}, {BAD_LINE: EVENTS[BAD_LINE]})
+    return pl.DataFrame({BAD_LINE: rows}, {BAD_LINE: pl.Struct(BAD_LINES)})
 
 
-def _complete(part: pl.DataFrame, role: str) -> pl.DataFrame:
-    """Return events or a bad line with all columns."""
-    bucket = (pl.col(SESSION).hash() % BUCKETS).cast(EVENTS[BUCKET])
-    given = pl.lit(role == "test").alias(TEST_FILE)
+def _complete(part: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Return events or bad lines with all columns."""
     missing = [
         pl.lit(None, kind).alias(name)
-        for name, kind in EVENTS.items()
-        if name not in {*part.columns, TEST_FILE, BUCKET}
+        for name, kind in schema.items()
+        if name not in (*part.columns, BUCKET)
     ]
-    whole = part.with_columns(given, *missing).with_columns(bucket.alias(BUCKET))
-    return whole.select(EVENTS.names())
+    bucket = (pl.col(SESSION).hash() % BUCKETS).cast(schema[BUCKET]).alias(BUCKET)
+    return part.with_columns(missing).with_columns(bucket).select(schema.names())
 
 
 def _sort_buckets(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -163,16 +188,4 @@ def _sort_buckets(frames: list[pl.DataFrame]) -> pl.DataFrame:
         return whole.sort(BUCKET, maintain_order=True)
     # Text is slow to move, even where there is none.
     events = whole.drop(BAD_LINE).sort(BUCKET, maintain_order=True)
-    return events.with_columns(pl.lit(None, EVENTS[BAD_LINE]).alias(BAD_LINE))
-
-
-def _count_sessions(events: pl.LazyFrame) -> int:
-    """Return the number of sessions; a share of the buckets is looked at at a time."""
-    share = BUCKETS // 4
-    return sum(
-        events.filter(pl.col(BUCKET) // share == number)
-        .select(pl.col(SESSION).drop_nulls().n_unique())
-        .collect(engine="streaming")
-        .item()
-        for number in range(BUCKETS // share)
-    )
+    return events.with_columns(pl.lit(None, whole.schema[BAD_LINE]).alias(BAD_LINE))

@@ -5,19 +5,22 @@ from typing import Any
 import polars as pl
 
 from tronrec.data import account
+from tronrec.data.codes import to_codes, to_ids
 from tronrec.data.engine import Table, engine_of
 from tronrec.data.packed import PackedSessions
 
 
-def index_items(train: Table) -> pl.DataFrame:
+def index_items(train: Table, item_ids: pl.DataFrame) -> pl.DataFrame:
     """Number the items of the training period."""
-    return engine_of(train).index_items(train)
+    return to_ids(engine_of(train).index_items(train), item_ids)
 
 
-def encode_sessions(clicks: Table, items: pl.DataFrame) -> PackedSessions:
+def encode_sessions(
+    clicks: Table, items: pl.DataFrame, item_ids: pl.DataFrame
+) -> PackedSessions:
     """Return the sessions as item numbers."""
     table = engine_of(clicks).to_polars(clicks)
-    return PackedSessions.from_clicks(table, items)
+    return PackedSessions.from_clicks(table, to_codes(items, item_ids))
 
 
 def count_statistics(

@@ -11,14 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.index_items,
-                inputs=["train_clicks"],
+                inputs=["train_clicks", "item_ids"],
                 outputs="items",
                 name="index_items",
             ),
             *(
                 Node(
                     nodes.encode_sessions,
-                    inputs=[f"{part}_clicks", "items"],
+                    inputs=[f"{part}_clicks", "items", "item_ids"],
                     outputs=f"{part}_sessions",
                     name=f"encode_{part}_sessions",
                 )

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from tronrec.data import account
-from tronrec.data.reading import ingest, sorting
+from tronrec.data.reading import grouping, ingest, sorting
 from tronrec.data.reading.log import RawLog
 from tronrec.params import IngestionParams
 
@@ -20,9 +20,16 @@ def find_bad_lines(events: pl.LazyFrame) -> pl.LazyFrame:
     return ingest.find_bad_lines(events)
 
 
-def group_sessions(events: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
+def list_item_ids(events: pl.LazyFrame) -> pl.DataFrame:
+    """Return the text ids of items; whole numbers need no list."""
+    return grouping.list_item_ids(events)
+
+
+def group_sessions(
+    events: pl.LazyFrame, item_ids: pl.DataFrame, params: IngestionParams
+) -> pl.LazyFrame:
     """Return the clicks in runs of whole sessions."""
-    return sorting.group_sessions(events, params)
+    return grouping.group_sessions(events, item_ids, params)
 
 
 def account_for_events(
@@ -33,7 +40,7 @@ def account_for_events(
 ) -> dict[str, Any]:
     """Return what was read from each part, and what of it are clicks."""
     counts = ingest.count_events(raw_log, events)
-    return account.account_for_events(counts, sorting.count_faults(grouped), params)
+    return account.account_for_events(counts, grouping.count_faults(grouped), params)
 
 
 def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:

@@ -22,8 +22,14 @@ def create_pipeline() -> Pipeline:
                 name="find_bad_lines",
             ),
             Node(
+                nodes.list_item_ids,
+                inputs=["raw_events"],
+                outputs="item_ids",
+                name="list_item_ids",
+            ),
+            Node(
                 nodes.group_sessions,
-                inputs=["raw_events", "params:ingestion"],
+                inputs=["raw_events", "item_ids", "params:ingestion"],
                 outputs="grouped_clicks",
                 name="group_sessions",
             ),
