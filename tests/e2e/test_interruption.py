@@ -74,7 +74,7 @@ def test_an_unfinished_training_is_not_taken_for_a_finished_one(otto: Shop, open
     kill_when(shop, command, lambda: finished_epochs(shop) > 1)
     done = finished_epochs(shop)
     assert done < EPOCHS
-    skipped = shop.run(*train(shop, otto), "--from-nodes=otto.select_model")
+    skipped = shop.run(*train(shop, otto), "--from-nodes=otto.calibrate_ranking")
     assert "An earlier run has not finished otto.history, otto.checkpoint" in skipped
     assert "give --from-nodes=otto.train_model" in skipped
     shop.run(*command)

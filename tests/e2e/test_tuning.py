@@ -44,7 +44,7 @@ def tuned(otto: Shop, open_shop) -> Shop:
 def test_the_search_needs_no_test_sessions(tuned: Shop) -> None:
     trials = pl.read_parquet(tuned.data / "08_reporting/otto/tuning/trials.parquet")
     assert trials["state"].is_in(["complete", "pruned"]).all()
-    assert trials["warm_start"].to_list() == ["sasrec_m_negs", None, None]
+    assert trials["warm_start"].to_list() == ["as_configured", "sasrec_m_negs", None]
     plots = sorted((tuned.data / "08_reporting/otto/tuning").glob("*.json"))
     assert [plot.stem for plot in plots] == [
         *("history", "importances", "parallel", "pareto", "slices"),

@@ -40,14 +40,14 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         """
         self._filepath = Path(filepath)
         self._collect = collect
-        self._missing_ok = missing_ok
+        self.optional = missing_ok
         self._load_args = load_args or {}
         self._save_args = save_args or {}
         self.metadata = metadata
 
     def load(self) -> Frame:
         """Return the table; its rows are read when a query needs them."""
-        if self._missing_ok and not self._exists():
+        if self.optional and not self._exists():
             return pl.DataFrame()
         table = pl.scan_parquet(self._filepath, **self._load_args)
         return table.collect() if self._collect else table
@@ -79,7 +79,7 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         return {
             "filepath": str(self._filepath),
             "collect": self._collect,
-            "missing_ok": self._missing_ok,
+            "missing_ok": self.optional,
             "load_args": self._load_args,
             "save_args": self._save_args,
         }
