@@ -6,7 +6,12 @@ from tronrec.pipelines.reporting import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline that writes tables, figure and record of a run."""
+    """Return the pipeline that writes tables, figures and record of a run."""
+    return _summarise() + _report() + _record()
+
+
+def _summarise() -> Pipeline:
+    """Return the nodes that write the tables, the curve and the summary."""
     return Pipeline(
         [
             Node(
@@ -46,6 +51,14 @@ def create_pipeline() -> Pipeline:
                 outputs="summary",
                 name="write_summary",
             ),
+        ]
+    )
+
+
+def _report() -> Pipeline:
+    """Return the nodes that analyse the test events and write the report."""
+    return Pipeline(
+        [
             Node(
                 nodes.analyse_test,
                 inputs=[
@@ -82,6 +95,14 @@ def create_pipeline() -> Pipeline:
                 outputs="report",
                 name="write_report",
             ),
+        ]
+    )
+
+
+def _record() -> Pipeline:
+    """Return the nodes that keep what the run was, and its files."""
+    return Pipeline(
+        [
             Node(
                 nodes.record_run,
                 inputs=[
