@@ -78,7 +78,7 @@ def without_effect() -> list[list[dict[str, Estimate]]]:
 def near(share: float) -> float:
     """How far a share may be off: two standard errors of 1,000; six of fewer."""
     error = math.sqrt(share * (1 - share) / TRIALS)
-    return 0.0141 if TRIALS >= 1000 else 6 * error
+    return (2 if TRIALS >= 1000 else 6) * error
 
 
 NAMES = [*METRICS, "cuped"]
