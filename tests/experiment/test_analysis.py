@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from tronrec.errors import UserError
-from tronrec.experiment import figures, planned, report
+from tronrec.experiment import figures, report, simulate
 from tronrec.experiment.analysis import measure
 from tronrec.experiment.logs import read_logs, require_sound
 from tronrec.experiment.schemas import GROUP, TIME, VISITOR
-from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
+from tronrec.params.experiment import ExperimentParams
+from tronrec.params.simulated_test import SimulatedTestParams
 
 SIMULATED = SimulatedTestParams(visitors=60_000, days_before=4, click_share=0.2)
 PARAMS = ExperimentParams(begin=SIMULATED.begin, days_before=4)
@@ -20,8 +21,8 @@ PARAMS = ExperimentParams(begin=SIMULATED.begin, days_before=4)
 @pytest.fixture(scope="module")
 def tables() -> tuple[pl.DataFrame, pl.DataFrame]:
     return (
-        planned.scan_exposures(PARAMS, SIMULATED).collect(),
-        planned.scan_outcomes(PARAMS, SIMULATED).collect(),
+        simulate.scan_exposures(PARAMS, SIMULATED).collect(),
+        simulate.scan_outcomes(PARAMS, SIMULATED).collect(),
     )
 
 
@@ -47,7 +48,7 @@ def uplift_of(results, metric: str, group: str) -> dict:
 
 def test_the_always_valid_intervals_hold_the_planned_uplifts(results):
     """Each misses with 5 % at most over all days; the seed is fixed."""
-    truth = planned.truth(PARAMS, SIMULATED)["uplifts"]
+    truth = simulate.truth(PARAMS, SIMULATED)["uplifts"]
     assert len(results["uplifts"]) == 6
     for row in results["uplifts"]:
         expected = truth[row["group"]][row["metric"]]
@@ -94,7 +95,7 @@ def test_days_lead_to_the_end(results):
 
 def test_the_report_is_plain_data_and_says_what_was_found(read, results):
     assert json.loads(json.dumps(results, allow_nan=False)) == results
-    truth = planned.truth(PARAMS, SIMULATED)
+    truth = simulate.truth(PARAMS, SIMULATED)
     page = report.page(results, read[1], truth, "a shop")
     assert "the test shows: TRON XL-Negs, clicks per impression +" in page
     assert "Not decided" in page
@@ -105,7 +106,7 @@ def test_the_report_is_plain_data_and_says_what_was_found(read, results):
 
 
 def test_figures_show_every_uplift(results):
-    truth = planned.truth(PARAMS, SIMULATED)
+    truth = simulate.truth(PARAMS, SIMULATED)
     figure = figures.uplift_figure(results, truth, "a shop")
     named = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert named == [

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from tronrec.experiment import always_valid, sample_ratio
-from tronrec.experiment.planned import DAY, draw_block
 from tronrec.experiment.ratios import Estimate, Ratio, compare
+from tronrec.experiment.simulate import DAY, draw_block
 from tronrec.experiment.totals import VisitorDays, moments_by_day
-from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
+from tronrec.params.experiment import ExperimentParams
+from tronrec.params.simulated_test import SimulatedTestParams
 
 TRIALS = int(os.environ.get("TRONREC_TRIALS", "25"))
 DAYS, SCALE = 9, 0.1

@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 
 from tronrec import locks
-from tronrec.experiment import event_log
-from tronrec.experiment.event_log import EventLog, ExposureLog, OutcomeLog, recover
+from tronrec.experiment import event_log, segments
+from tronrec.experiment.event_log import EventLog, ExposureLog, OutcomeLog
 from tronrec.experiment.schemas import EXPOSURE, EXPOSURES, OUTCOMES
+from tronrec.experiment.segments import recover
 
 KILLS = int(os.environ.get("TRONREC_KILLS", "2"))
 MOMENT = datetime(2023, 5, 9, 12, tzinfo=UTC)
@@ -176,14 +177,14 @@ def test_a_part_that_cannot_be_written_is_tried_again(
     tmp_path: Path, monkeypatch, caplog
 ) -> None:
     monkeypatch.setattr(event_log, "SYNC_SECONDS", 0.02)
-    convert, failures = event_log._convert, [OSError("no room")] * 2
+    convert, failures = segments.convert, [OSError("no room")] * 2
 
     def fail_first(path: Path) -> int:
         if failures:
             raise failures.pop()
         return convert(path)
 
-    monkeypatch.setattr(event_log, "_convert", fail_first)
+    monkeypatch.setattr(segments, "convert", fail_first)
     with OutcomeLog(tmp_path, rotate_events=1) as log:
         log.add("a", "click", 1)
         log.add("a", "click", 2)

@@ -3,12 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from tronrec.params.experiment import (
-    PAPER_METRICS,
-    ExperimentParams,
-    MetricParams,
-    SimulatedTestParams,
-)
+from tronrec.params.experiment import PAPER_METRICS, ExperimentParams, MetricParams
+from tronrec.params.simulated_test import SimulatedTestParams
 
 
 def test_without_a_word_it_is_the_papers_test():

@@ -3,12 +3,13 @@
 import polars as pl
 import pytest
 
-from tronrec.experiment import planned
+from tronrec.experiment import simulate
 from tronrec.experiment.analysis import measure
 from tronrec.experiment.logs import read_logs
 from tronrec.experiment.plan import plan, plan_page
 from tronrec.experiment.schemas import GROUP
-from tronrec.params.experiment import ExperimentParams, SimulatedTestParams
+from tronrec.params.experiment import ExperimentParams
+from tronrec.params.simulated_test import SimulatedTestParams
 
 PARAMS = ExperimentParams(
     groups={"a": 1, "b": 1}, control="a", least_uplift=0.15, power=0.8
@@ -18,8 +19,8 @@ NOTHING = SimulatedTestParams(visitors=20_000, days=7, effects={"b": {}})
 
 @pytest.fixture(scope="module")
 def logs() -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    shown = planned.scan_exposures(PARAMS, NOTHING).drop(GROUP)
-    return shown, planned.scan_outcomes(PARAMS, NOTHING)
+    shown = simulate.scan_exposures(PARAMS, NOTHING).drop(GROUP)
+    return shown, simulate.scan_outcomes(PARAMS, NOTHING)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,8 @@ def test_tests_of_the_planned_size_find_the_uplift_four_times_in_five(found):
             visitors=wanted, days=7, effects=effect, seed=seed
         )
         tables = (
-            planned.scan_exposures(params, simulated),
-            planned.scan_outcomes(params, simulated),
+            simulate.scan_exposures(params, simulated),
+            simulate.scan_outcomes(params, simulated),
         )
         results = measure(*read_logs(*tables, params), params)
         hits += results["uplifts"][0]["p"] < 0.05

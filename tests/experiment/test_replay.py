@@ -14,7 +14,8 @@ from tronrec.experiment.analysis import measure
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.logs import read_logs
 from tronrec.experiment.replay import find_visits, replay
-from tronrec.params.experiment import ExperimentParams, ReplayedTestParams
+from tronrec.params.experiment import ExperimentParams
+from tronrec.params.simulated_test import ReplayedTestParams
 
 NUMBERS = pl.Series(range(100, 130))
 PARAMS = ReplayedTestParams(list_length=5, lists=4)

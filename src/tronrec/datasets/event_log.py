@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from tronrec.errors import UserError
-from tronrec.experiment.event_log import PART, recover
+from tronrec.experiment.segments import PART, recover
 from tronrec.files import replacing
 
 SIMULATED = f"simulated{PART}"

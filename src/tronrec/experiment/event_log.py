@@ -16,81 +16,34 @@ are not whole are dropped, counted and told.
 
 import json
 import logging
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-import polars as pl
-
-from tronrec import locks
 from tronrec.errors import UserError
 from tronrec.experiment.assignment import VisitorId
 from tronrec.experiment.schemas import (
     EXPOSURE,
-    EXPOSURES,
     GROUP,
     ITEM,
     ITEMS,
     KIND,
     OUTCOME,
-    OUTCOMES,
     QUANTITY,
     TIME,
     VISITOR,
 )
-from tronrec.files import replacing
+from tronrec.experiment.segments import SEGMENT, Segment, recover
 
 logger = logging.getLogger(__name__)
 
-SEGMENT, PART = ".jsonl", ".parquet"
 SYNC_SECONDS = 1.0
 """Time after which the disk has an event."""
-
-SCHEMAS = {"exposures": EXPOSURES, "outcomes": OUTCOMES}
-"""Kind of log, with which its files' names begin -> its columns."""
-
-
-class _Segment:
-    """A file of lines to which one process appends; locked until it is a part."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.events = 0
-        self.opened = time.monotonic()
-        self._stack = ExitStack()
-        # Nobody takes a file for abandoned that has its name only once it is locked.
-        unnamed = path.with_suffix(".new")
-        self._stack.enter_context(locks.hold(unnamed))
-        self._file = self._stack.enter_context(unnamed.open("ab", buffering=0))
-        unnamed.rename(path)
-
-    def append(self, line: bytes) -> None:
-        """Write a line whole, or raise an error and leave the file as it was."""
-        size = self._file.tell()
-        try:
-            written = self._file.write(line)
-            if written != len(line):
-                raise OSError(f"{self.path}: {written} of {len(line)} bytes written")
-        except OSError:
-            self._file.truncate(size)
-            raise
-        self.events += 1
-
-    def sync(self) -> None:
-        """Wait until the disk has all events."""
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Turn the segment into a part."""
-        _convert(self.path)
-        self._stack.close()
 
 
 class EventLog:
@@ -119,7 +72,7 @@ class EventLog:
         self._limits = rotate_events, rotate_seconds
         self._number = 0
         self._segment = self._open()
-        self._full: deque[_Segment] = deque()
+        self._full: deque[Segment] = deque()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
@@ -150,10 +103,10 @@ class EventLog:
             self._full.append(self._segment)
         self._convert_full()
 
-    def _open(self) -> _Segment:
+    def _open(self) -> Segment:
         self._number += 1
         name = f"{self._stem.name}-{self._number:06d}{SEGMENT}"
-        return _Segment(self._stem.with_name(name))
+        return Segment(self._stem.with_name(name))
 
     def _rotate(self) -> None:
         """Open the next segment if this one is full, or old and not empty."""
@@ -239,36 +192,3 @@ class OutcomeLog(EventLog):
 
 def _milliseconds(moment: datetime | None) -> int:
     return int((moment.timestamp() if moment else time.time()) * 1000)
-
-
-def recover(folder: Path, kind: str) -> int:
-    """Turn what killed writers left into parts; return the number of torn lines."""
-    dropped = 0
-    for path in sorted(folder.glob(f"{kind}-*{SEGMENT}")):
-        if not locks.is_free(path):
-            continue
-        with locks.hold(path, wait=False) as held:
-            if held:
-                dropped += _convert(path)
-    return dropped
-
-
-def _convert(path: Path) -> int:
-    """Write a segment as a part, remove it, and return the number of torn lines."""
-    schema = SCHEMAS[path.name.partition("-")[0]]
-    raw = pl.Schema(schema | {TIME: pl.Int64()})
-    lines = path.read_bytes().splitlines(keepends=True)
-    whole = [line for line in lines if _is_whole(line)]
-    if whole:
-        events = pl.read_ndjson(b"".join(whole), schema=raw).cast(schema)
-        with replacing(path.with_suffix(PART)) as aside:
-            events.write_parquet(aside)
-    path.unlink()
-    if dropped := len(lines) - len(whole):
-        logger.warning("%s: %d events were lost, written in part", path, dropped)
-    return dropped
-
-
-def _is_whole(line: bytes) -> bool:
-    """Return whether a line has its end, and a beginning and end of an event."""
-    return line.startswith(b"{") and line.endswith(b"}\n")

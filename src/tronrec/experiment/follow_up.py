@@ -18,7 +18,7 @@ from tronrec.experiment.schemas import (
     TIME,
     VISITOR,
 )
-from tronrec.params.experiment import STEPS
+from tronrec.params.simulated_test import STEPS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import polars as pl
 from tronrec.experiment.analysis import Looks
 from tronrec.experiment.figures import title_of
 from tronrec.experiment.logs import read_logs
-from tronrec.experiment.planning import Aim, days_needed, visitors_needed
+from tronrec.experiment.sample_size import Aim, days_needed, visitors_needed
 from tronrec.experiment.schemas import GROUP
 from tronrec.params.experiment import ExperimentParams
 from tronrec.reporting.tables import markdown_table

@@ -33,12 +33,8 @@ from tronrec.experiment.schemas import (
     TIME,
     VISITOR,
 )
-from tronrec.params.experiment import (
-    IMPRESSIONS,
-    VISITORS,
-    ExperimentParams,
-    ReplayedTestParams,
-)
+from tronrec.params.experiment import IMPRESSIONS, VISITORS, ExperimentParams
+from tronrec.params.simulated_test import ReplayedTestParams
 from tronrec.progress import track
 
 Lists = Callable[[PackedSessions, int], Int[np.ndarray, "sessions k"]]

@@ -12,15 +12,11 @@ from tronrec.params.data import (
     SplittingParams,
 )
 from tronrec.params.dataset import DatasetParams, ParallelParams
-from tronrec.params.experiment import (
-    ExperimentParams,
-    MetricParams,
-    ReplayedTestParams,
-    SimulatedTestParams,
-)
+from tronrec.params.experiment import ExperimentParams, MetricParams
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
 from tronrec.params.recommendation import LARGEST_K, RecommendationParams
+from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
 from tronrec.params.strict import Params
 from tronrec.params.system import (
     Granularity,

@@ -10,13 +10,10 @@ from tronrec.params.data import (
     SimulationParams,
     SplittingParams,
 )
-from tronrec.params.experiment import (
-    ExperimentParams,
-    ReplayedTestParams,
-    SimulatedTestParams,
-)
+from tronrec.params.experiment import ExperimentParams
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
 from tronrec.params.recommendation import RecommendationParams
+from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
 from tronrec.params.strict import Params
 from tronrec.params.system import SystemParams
 from tronrec.params.tuning import TuningParams

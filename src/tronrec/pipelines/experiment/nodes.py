@@ -29,12 +29,12 @@ def simulate_test(
     experiment: ExperimentParams, simulated: SimulatedTestParams
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, Record]:
     """Return exposures, outcomes and uplifts of a planned test, drawn while saved."""
-    from tronrec.experiment import planned
+    from tronrec.experiment import simulate
 
     return (
-        planned.scan_exposures(experiment, simulated),
-        planned.scan_outcomes(experiment, simulated),
-        planned.truth(experiment, simulated),
+        simulate.scan_exposures(experiment, simulated),
+        simulate.scan_outcomes(experiment, simulated),
+        simulate.truth(experiment, simulated),
     )
 
 

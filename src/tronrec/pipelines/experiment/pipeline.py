@@ -15,7 +15,8 @@ def create_simulation() -> Pipeline:
                 outputs=["exposures", "outcomes", "experiment_truth"],
                 name="simulate_test",
             ),
-        ]
+        ],
+        tags="experiment",
     )
 
 
@@ -35,7 +36,8 @@ def create_planning() -> Pipeline:
                 outputs="experiment_plan_page",
                 name="write_plan",
             ),
-        ]
+        ],
+        tags="experiment",
     )
 
 
@@ -77,7 +79,8 @@ def create_replay() -> Pipeline:
                 outputs=["exposures", "outcomes", "experiment_truth"],
                 name="replay_test",
             ),
-        ]
+        ],
+        tags="experiment",
     )
 
 

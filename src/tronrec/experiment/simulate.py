@@ -33,12 +33,8 @@ from tronrec.experiment.schemas import (
     TIME,
     VISITOR,
 )
-from tronrec.params.experiment import (
-    KEENEST,
-    STEPS,
-    ExperimentParams,
-    SimulatedTestParams,
-)
+from tronrec.params.experiment import ExperimentParams
+from tronrec.params.simulated_test import KEENEST, STEPS, SimulatedTestParams
 
 Ints = NDArray[np.int64]
 

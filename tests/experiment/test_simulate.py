@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tronrec.experiment import planned
+from tronrec.experiment import simulate
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.schemas import (
     EXPOSURE,
@@ -21,15 +21,12 @@ from tronrec.experiment.schemas import (
     TIME,
     VISITOR,
 )
-from tronrec.params.experiment import (
-    ExperimentParams,
-    MetricParams,
-    SimulatedTestParams,
-)
+from tronrec.params.experiment import ExperimentParams, MetricParams
+from tronrec.params.simulated_test import SimulatedTestParams
 
 EXPERIMENT = ExperimentParams(groups={"a": 2, "b": 1}, control="a")
 PARAMS = SimulatedTestParams(
-    visitors=planned.BLOCK + 1000,
+    visitors=simulate.BLOCK + 1000,
     days_before=3,
     effects={"b": {"click": 0.5, "cart": 0.2, "order": 0.8}},
 )
@@ -37,8 +34,8 @@ PARAMS = SimulatedTestParams(
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pl.DataFrame, pl.DataFrame]:
-    shown = planned.scan_exposures(EXPERIMENT, PARAMS).collect()
-    return shown, planned.scan_outcomes(EXPERIMENT, PARAMS).collect()
+    shown = simulate.scan_exposures(EXPERIMENT, PARAMS).collect()
+    return shown, simulate.scan_outcomes(EXPERIMENT, PARAMS).collect()
 
 
 def test_tables_have_the_columns_of_a_log(tables):
@@ -100,11 +97,11 @@ def test_uplifts_are_as_planned(tables):
 
 def test_the_seed_decides_and_blocks_are_apart(tables):
     shown, followed = tables
-    assert_frame_equal(planned.scan_outcomes(EXPERIMENT, PARAMS).collect(), followed)
-    blocks = shown.select(pl.col(VISITOR) // planned.BLOCK)
+    assert_frame_equal(simulate.scan_outcomes(EXPERIMENT, PARAMS).collect(), followed)
+    blocks = shown.select(pl.col(VISITOR) // simulate.BLOCK)
     assert blocks.to_series().is_sorted()
     other = PARAMS.model_copy(update={"seed": 2})
-    assert not planned.scan_outcomes(EXPERIMENT, other).collect().equals(followed)
+    assert not simulate.scan_outcomes(EXPERIMENT, other).collect().equals(followed)
 
 
 def test_the_truth_is_that_of_the_metrics():
@@ -117,10 +114,10 @@ def test_the_truth_is_that_of_the_metrics():
             }
         }
     )
-    found = planned.truth(experiment, PARAMS)
+    found = simulate.truth(experiment, PARAMS)
     assert found["label"] == "planned"
     assert found["uplifts"]["a"] == {"clicks": 0, "orders_per_cart": 0, "looks": 0}
     assert found["uplifts"]["b"] == pytest.approx(
         {"clicks": 0.5, "orders_per_cart": 0.5, "looks": 0}
     )
-    assert "paper" in planned.truth(EXPERIMENT, SimulatedTestParams())["label"]
+    assert "paper" in simulate.truth(EXPERIMENT, SimulatedTestParams())["label"]

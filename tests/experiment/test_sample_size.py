@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from tronrec.experiment.moments import Moments
-from tronrec.experiment.planning import Aim, days_needed, visitors_needed
 from tronrec.experiment.ratios import Ratio, compare
+from tronrec.experiment.sample_size import Aim, days_needed, visitors_needed
 
 CLICKS = Ratio(0, 1)
 
