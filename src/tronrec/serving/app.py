@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tronrec.recommend import Request
 from tronrec.serving.batching import Batcher, OverloadedError
+from tronrec.serving.live_test import LiveTest
 from tronrec.serving.models import Given, ModelStore
 from tronrec.serving.observing import Metrics
 from tronrec.serving.requests import (
@@ -42,24 +43,33 @@ POLICY = (
 )
 """The page has all it needs in itself; only pictures of items come from elsewhere."""
 
+Routed = tuple[ModelStore, Request]
+"""A request, and the model that is to answer it."""
+
 
 class Service:
     """A model, its queue, and the application that asks it."""
 
     def __init__(
-        self, store: ModelStore, settings: ServiceSettings, token: str | None = None
+        self,
+        store: ModelStore,
+        settings: ServiceSettings,
+        token: str | None = None,
+        test: LiveTest | None = None,
     ) -> None:
         """Build the application.
 
         Args:
-            store: The model.
+            store: The model; in a test, it answers those who name no visitor.
             settings: Limits.
             token: What requests must bring as bearer token; None: nothing.
+            test: Which model answers which visitor; None: there is no test.
         """
         self.store, self.settings, self._token = store, settings, token
+        self.test = test
         self.metrics = Metrics()
         self.draining = False
-        self._batcher: Batcher[Request, Given] = Batcher(
+        self._batcher: Batcher[Routed, Given] = Batcher(
             self._answer,
             waiting=settings.waiting,
             batch=settings.batch,
@@ -69,6 +79,9 @@ class Service:
         watch("tronrec_waiting", "Requests in the queue", self._batcher.__len__)
         watch("tronrec_models_loaded", "Models loaded", lambda: store.loaded)
         watch("tronrec_models_refused", "Models refused", lambda: store.refused)
+        if test:
+            watch("tronrec_exposures", "Lists logged", lambda: test.shown)
+            watch("tronrec_unlogged", "Lists not logged", lambda: test.unlogged)
         self.app = FastAPI(
             title="tronrec",
             version=__version__,
@@ -78,9 +91,15 @@ class Service:
         )
         self._add_routes()
 
-    def _answer(self, requests: Sequence[Request]) -> list[Given]:
-        self.metrics.batch.observe(len(requests))
-        return self.store.answer(requests)
+    def _answer(self, routed: Sequence[Routed]) -> list[Given]:
+        """Return the answers; requests to one model are computed together."""
+        self.metrics.batch.observe(len(routed))
+        given: dict[int, Given] = {}
+        for store in {id(store): store for store, _ in routed}.values():
+            places = [place for place, (own, _) in enumerate(routed) if own is store]
+            answers = store.answer([routed[place][1] for place in places])
+            given |= zip(places, answers, strict=True)
+        return [given[place] for place in range(len(routed))]
 
     @asynccontextmanager
     async def _live(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -88,11 +107,13 @@ class Service:
         yield
         watching.cancel()
         await asyncio.to_thread(self._batcher.close)
+        if self.test:
+            await asyncio.to_thread(self.test.close)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self.settings.watch_seconds)
-            await asyncio.to_thread(self.store.refresh)
+            await asyncio.to_thread((self.test or self.store).refresh)
 
     def _add_routes(self) -> None:
         app = self.app
@@ -116,14 +137,19 @@ class Service:
     async def recommend(self, http: HttpRequest) -> Response:
         """Return the best items for a session, the best first."""
         self._authorize(http)
-        request = read_request(await self._read_body(http), self.settings)
-        answer, model = await self._batcher.ask(request)
+        body = await self._read_body(http)
+        request, visitor = read_request(body, self.settings)
+        seen = self.test.open(visitor) if self.test and visitor is not None else None
+        store = seen.store if seen else self.store
+        answer, model = await self._batcher.ask((store, request))
         pairs = zip(answer.items, answer.scores, strict=True)
         content = {
             "recommendations": [{"item": i, "score": s} for i, s in pairs],
             "unknown": answer.unknown,
             "fallback": answer.fallback,
             "model": model,
+            "group": seen and seen.group,
+            "exposure": seen and seen.show(answer.items),
         }
         return Response(to_json(content), media_type="application/json")
 

@@ -21,9 +21,21 @@ TOKEN = "TRONREC_TOKEN"
 @click.command(name="serve")
 @click.option(
     "--model",
-    required=True,
     type=click.Path(path_type=Path),
     help="File of a trained model, data/06_models/<data set>/model.safetensors.",
+)
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    help="A group of a live test, name=file or name=file:weight, instead of --model. "
+    "Give two or more, the control first.",
+)
+@click.option("--salt", help="Name of the live test; it decides about the groups.")
+@click.option(
+    "--exposures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to which the live test logs what visitors are shown.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
@@ -41,7 +53,7 @@ TOKEN = "TRONREC_TOKEN"
 @click.option("--body-bytes", type=int, help="Size of a body, at most.")
 @click.option("--watch-seconds", type=float, help="Time between looks at the file.")
 def serve(
-    model: Path,
+    model: Path | None,
     host: str,
     port: int,
     items: Path | None,
@@ -57,7 +69,8 @@ def serve(
     logger = logging.getLogger(__name__)
     logger.info(settle_threads())
     try:
-        service = _build(model, items, device, limits)
+        test = {name: limits.pop(name) for name in ("groups", "salt", "exposures")}
+        service = _build(test | {"model": model}, items, device, limits)
     except UserError as error:
         raise click.ClickException(str(error)) from error
     logger.info("Serving %s on %s:%d", service.store.current.name, host, port)
@@ -65,19 +78,20 @@ def serve(
 
 
 def _build(
-    model: Path, items: Path | None, device: str, limits: dict[str, Any]
+    asked: dict[str, Any], items: Path | None, device: str, limits: dict[str, Any]
 ) -> "Service":
     """Return the service; torch and FastAPI are imported now.
 
     Raises:
-        UserError: The extra is not installed, a limit is out of range, or the model
-            or the items cannot be read.
+        UserError: The extra is not installed, a limit is out of range, a model or the
+            items cannot be read, or the live test is not complete.
     """
     from pydantic import ValidationError
 
     try:
         from tronrec.serving.app import Service
         from tronrec.serving.items import read_details
+        from tronrec.serving.live_test import open_test
         from tronrec.serving.models import ModelStore
         from tronrec.serving.settings import ServiceSettings
     except ImportError as error:
@@ -91,8 +105,19 @@ def _build(
         lines = (f"{d['loc'][0]} = {d['input']}: {d['msg']}" for d in error.errors())
         raise UserError("\n".join(lines)) from error
     details = None if items is None else read_details(items)
-    store = ModelStore(model, device, details)
-    return Service(store, settings, os.environ.get(TOKEN) or None)
+    token = os.environ.get(TOKEN) or None
+    model, groups = asked.pop("model"), asked["groups"]
+    if bool(model) == bool(groups):
+        raise UserError(
+            "give one of --model file and --group name=file, the latter for each group "
+            "of a live test"
+        )
+    if model and (asked["salt"] or asked["exposures"]):
+        raise UserError("--salt and --exposures are for a live test, with --group")
+    if model:
+        return Service(ModelStore(model, device, details), settings, token)
+    test = open_test(**asked, load=lambda path: ModelStore(path, device, details))
+    return Service(test.control, settings, token, test)
 
 
 def _run(service: "Service", host: str, port: int) -> None:

@@ -8,6 +8,8 @@ from pydantic_core import ErrorDetails
 from tronrec.recommend import Id, Request
 from tronrec.serving.settings import ServiceSettings
 
+LONGEST_VISITOR = 200
+"""Characters of a visitor's id, at most."""
 SHOWN = 80
 """Characters of a value that a refusal shows."""
 ID_TYPES = ("int", "str")
@@ -15,6 +17,10 @@ ID_TYPES = ("int", "str")
 UNPROCESSABLE, TOO_LARGE = 422, 413
 
 ItemId = Annotated[Id, Field(description="The shop's id of an item.")]
+VisitorId = Annotated[
+    int | Annotated[str, Field(min_length=1, max_length=LONGEST_VISITOR)],
+    Field(description="The shop's id of a visitor."),
+]
 
 
 class Asked(BaseModel):
@@ -30,6 +36,9 @@ class Asked(BaseModel):
     )
     allow: list[ItemId] | None = Field(
         None, description="The only items that may be recommended; null: all."
+    )
+    visitor: VisitorId | None = Field(
+        None, description="Who asks; decides about the model in a live test."
     )
 
 
@@ -50,6 +59,10 @@ class Answered(BaseModel):
     """Whether no item of the session was known: the list is the same for all."""
     model: str
     """Which model has answered: its system, and when it was trained."""
+    group: str | None = None
+    """The visitor's group in a live test; null: there is none, or no visitor."""
+    exposure: str | None = None
+    """The id under which it is logged that the visitor is shown this list."""
 
 
 class Problem(BaseModel):
@@ -86,8 +99,10 @@ class RefusedError(Exception):
         return cls(status, [Problem(field=field, value=show(value), problem=problem)])
 
 
-def read_request(body: bytes, settings: ServiceSettings) -> Request:
-    """Return the request of a body.
+def read_request(
+    body: bytes, settings: ServiceSettings
+) -> tuple[Request, int | str | None]:
+    """Return the request of a body, and the id of the visitor if there is one.
 
     Raises:
         RefusedError: The body is no JSON, or a field is not as it must be.
@@ -104,9 +119,10 @@ def read_request(body: bytes, settings: ServiceSettings) -> Request:
         }
         raise RefusedError(UNPROCESSABLE, list(problems.values())[:SHOWN]) from error
     _check_sizes(asked, settings)
-    return Request(
+    request = Request(
         asked.session, asked.k, asked.exclude, asked.exclude_seen, asked.allow
     )
+    return request, asked.visitor
 
 
 def _check_sizes(asked: Asked, settings: ServiceSettings) -> None:
