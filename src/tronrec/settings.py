@@ -1,7 +1,13 @@
 """Kedro's settings for this project."""
 
+import multiprocessing
+
 from tronrec.config import SystemConfigLoader
 from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs, ThreadPolicy
+
+# Polars hangs in a forked process, such as the one in which Kedro-Viz builds its site.
+if multiprocessing.get_start_method(allow_none=True) is None:
+    multiprocessing.set_start_method("spawn")
 
 CONFIG_LOADER_CLASS = SystemConfigLoader
 CONFIG_LOADER_ARGS = {
