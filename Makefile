@@ -25,8 +25,8 @@ run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evalua
 serve: $(VENV)/.serve  ## Recommend over HTTP with the model of make run: MODEL=file
 	$(BIN)/tronrec serve --model $(MODEL)
 
-test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/pytest
+test: $(VENV)/.dev  ## Run all tests, a file on each CPU
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test-spark: $(VENV)/.spark  ## Compare Spark with Polars, on a local Spark: needs Java 17
 	PYTHONPATH=$(VENV)/spark $(BIN)/pytest tests/data/test_spark_engine.py

@@ -96,6 +96,13 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 DETAILS = """item_id,title,picture
 sku-0100,Red shoes,https://example.org/red.png
 sku-0101,Blue Shoes,
@@ -104,13 +111,20 @@ sku-9999,Not in the model,
 
 
 @pytest.fixture(scope="session")
-def client(model_path: Path, tmp_path_factory) -> Iterator[Client]:
-    """A client of a service without a token, with details of items."""
+def service_port(model_path: Path, tmp_path_factory) -> Iterator[int]:
+    """The port of a service without a token, with details of items."""
     items = tmp_path_factory.mktemp("items") / "items.csv"
     items.write_text(DETAILS)
     store = ModelStore(model_path, "cpu", read_details(items))
     settings = ServiceSettings(body_bytes=20_000, longest_session=100, largest_k=50)
-    with serving(Service(store, settings)) as port, Client(port) as client:
+    with serving(Service(store, settings)) as port:
+        yield port
+
+
+@pytest.fixture
+def client(service_port: int) -> Iterator[Client]:
+    """A client of that service: an idle connection would be closed by and by."""
+    with Client(service_port) as client:
         yield client
 
 

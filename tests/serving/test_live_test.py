@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -109,6 +110,8 @@ def test_without_a_test_a_visitor_changes_nothing(client: Client):
 def test_a_visitor_is_text_or_a_whole_number(client: Client, visitor):
     status, problems = client.refused({"session": [], "visitor": visitor})
     assert status == 422 and list(problems) == ["visitor"]
+    if isinstance(visitor, str):
+        assert re.search(r"must have at (least 1|most 200) char", str(problems))
 
 
 def test_a_log_that_cannot_be_written_keeps_no_list_back(live, monkeypatch):

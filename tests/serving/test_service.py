@@ -15,7 +15,7 @@ from tronrec.serving.app import Service
 from tronrec.serving.models import ModelStore
 from tronrec.serving.settings import ServiceSettings
 
-from .conftest import Client, serving
+from .conftest import Client, serving, wait_until
 
 IDS = make_file().item_ids.to_list()
 
@@ -164,6 +164,7 @@ def test_a_request_has_an_id_and_one_line_in_the_log(client: Client, caplog):
     caplog.set_level("INFO", "tronrec.serving.observing")
     headers = client.ask("GET", "/health", **{"X-Request-ID": "abc-1"})[2]
     assert headers["x-request-id"] == "abc-1"
+    wait_until(lambda: any(hasattr(r, "facts") for r in caplog.records))
     [line] = [r.facts for r in caplog.records if hasattr(r, "facts")]
     assert line["request"] == "abc-1" and line["status"] == 200 and line["ms"] > 0
     headers = client.ask("GET", "/health", **{"X-Request-ID": 'a"b\t'})[2]

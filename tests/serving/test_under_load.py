@@ -16,7 +16,7 @@ from tronrec.serving.app import Service
 from tronrec.serving.models import ModelStore
 from tronrec.serving.settings import ServiceSettings
 
-from .conftest import Client, serving
+from .conftest import Client, serving, wait_until
 
 SESSION = make_file().item_ids.to_list()[:4]
 
@@ -143,10 +143,3 @@ def test_what_cannot_be_served_is_refused_in_a_line(python, tmp_path, model_path
         ModelStore(damaged, "cpu")
     assert "waiting = 0: Input" in fail(f"--model={model_path}", "--waiting=0")
     assert "no readable table" in fail(f"--model={model_path}", "--items=nowhere.csv")
-
-
-def wait_until(happened) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)

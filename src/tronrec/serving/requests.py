@@ -12,7 +12,7 @@ LONGEST_VISITOR = 200
 """Characters of a visitor's id, at most."""
 SHOWN = 80
 """Characters of a value that a refusal shows."""
-ID_TYPES = ("int", "str")
+ID_TYPES = ("int", "str", "constrained-str")
 """How pydantic names the two ways in which an id can be read."""
 UNPROCESSABLE, TOO_LARGE = 422, 413
 
@@ -146,6 +146,8 @@ def _check_sizes(asked: Asked, settings: ServiceSettings) -> None:
 
 
 def _describe(details: ErrorDetails) -> str:
+    if details["type"].startswith("string_too_"):
+        return details["msg"].replace("String should have", "must have", 1)
     if details["loc"] and details["loc"][-1] in ID_TYPES:
         return "must be an id: a whole number or text"
     return details["msg"].replace("Input should be", "must be", 1)
