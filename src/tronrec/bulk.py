@@ -139,7 +139,7 @@ class BulkRecommender:
 
         Sessions of about the same length are ranked together.
         """
-        ids = part.first(SESSION).to_numpy()
+        ids = part.first(SESSION)
         offsets = np.concatenate(([0], lengths.cumsum()))
         order = np.flatnonzero(lengths)
         order = order[lengths[order].argsort(kind="stable")]
@@ -153,7 +153,7 @@ class BulkRecommender:
         back = session.argsort(kind="stable")
         return pl.DataFrame(
             {
-                "session": ids[session[back]],
+                "session": ids.gather(session[back]),
                 "rank": rank[back].astype(np.int32),
                 "item": self.items.gather(item[back] - 1),
                 "score": score[back].astype(np.float32),

@@ -20,10 +20,10 @@ CLICKS = pl.Schema(
         TEST_FILE: pl.Boolean(),
     }
 )
-"""The clicks table, sorted by session start, session, time (ties: file order).
+"""The clicks table: whole sessions by their start, clicks by time (ties: file order).
 
-Ingestion numbers sessions by their first event. `item_id` is the shop's own whole
-number, or for text ids the row in the list of item ids.
+For text ids of a shop, a session is the number of its first event, and an item its row
+in the list of item ids.
 """
 
 INDEX = "item_index"

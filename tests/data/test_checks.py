@@ -12,7 +12,7 @@ from tronrec.data.checks import check_clicks, check_items, check_sessions
 from tronrec.data.encoding import index_items
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.schemas import CLICKS, INDEX, ITEM, TIME
+from tronrec.schemas import CLICKS, INDEX, ITEM, SESSION, TIME
 
 LATER = EPOCH + timedelta(minutes=1)
 LOG = [Click(2, 5, EPOCH), Click(2, 6, LATER), Click(1, 5, LATER)]
@@ -59,8 +59,8 @@ def test_times_are_of_any_unit(unit: str) -> None:
     check_clicks(table(LOG).with_columns(pl.col(TIME).dt.cast_time_unit(unit)))
 
 
-def test_items_may_be_text() -> None:
-    clicks = table(LOG).with_columns(pl.col(ITEM).cast(pl.String))
+def test_ids_may_be_text() -> None:
+    clicks = table(LOG).with_columns(pl.col(SESSION, ITEM).cast(pl.String))
     check_clicks(clicks)
     check_items(index_items(clicks))
 

@@ -1,6 +1,5 @@
 """Clicks as plain rows, the tables that hold them, and small random logs."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -38,25 +37,12 @@ def sessions_of(log: Log) -> dict[int, Log]:
 
 
 def in_order(log: Log) -> Log:
-    """Sort by session start, session, time; clicks of one moment stay as they are."""
-    start = {
-        session: min(click.time for click in clicks)
-        for session, clicks in sessions_of(log).items()
-    }
-    return sorted(log, key=lambda c: (start[c.session], c.session, c.time))
-
-
-def as_clicks(log: Log, numbers: Sequence[int] | None = None) -> Log:
-    """Sort a log as the clicks table is, where sessions have new numbers.
-
-    A session has the number of the event that is its first click; `numbers` are those
-    of the clicks, if there are other events between them.
-    """
-    first: dict[int, int] = {}
-    numbered = zip(numbers or range(len(log)), log, strict=True)
-    for number, click in sorted(numbered, key=lambda entry: entry[1].time):
-        first.setdefault(click.session, number)
-    return in_order([c._replace(session=first[c.session]) for c in log])
+    """Sort by session start, session, time; what is of one moment stays as it is."""
+    first: dict[int, tuple[datetime, int]] = {}
+    for place, click in enumerate(log):
+        moment = click.time, place
+        first[click.session] = min(first.get(click.session, moment), moment)
+    return sorted(log, key=lambda c: (first[c.session], c.time))
 
 
 @st.composite

@@ -55,7 +55,7 @@ def check_sessions(sessions: PackedSessions) -> None:
 
 
 def _check_schema(name: str, schema: pl.Schema, expected: pl.Schema) -> None:
-    """Check columns; ids of items may also be text, and times of any unit."""
+    """Check columns; ids may also be text, and times of any unit."""
     wrong = [
         f"{column}: {kind}"
         for column, kind in expected.items()
@@ -69,8 +69,8 @@ def _check_schema(name: str, schema: pl.Schema, expected: pl.Schema) -> None:
 
 
 def _usual(column: str, kind: pl.DataType | None) -> pl.DataType | None:
-    if column == ITEM and kind == pl.String:
-        return ITEMS[ITEM]
+    if column in (SESSION, ITEM) and kind == pl.String:
+        return CLICKS[column]
     if isinstance(kind, pl.Datetime) and kind.time_zone == "UTC":
         return CLICKS[TIME]
     return kind
@@ -104,9 +104,9 @@ def _check_order(clicks: pl.LazyFrame) -> None:
         starts = np.concatenate(([last], times[block.bounds[:-1]]))
         disordered += int((np.diff(starts) < 0).sum())
         last = int(starts[-1])
-        sessions.append(block.first(SESSION).to_numpy())
-    ids = np.concatenate([np.empty(0, np.int64), *sessions])
-    pieces = len(ids) - pl.Series(ids).n_unique()
+        sessions.append(block.first(SESSION))
+    ids = pl.concat(sessions) if sessions else pl.Series()
+    pieces = len(ids) - ids.n_unique()
     if backwards or disordered or pieces:
         raise UserError(
             f"The clicks have {backwards:,} rows before their predecessor in the "

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
-from reference.clicks import EPOCH, Click, Log, as_clicks, logs, rows, table
+from reference.clicks import EPOCH, Click, Log, logs, rows, table
 from reference.sessions import cut
 from tronrec.data.codes import to_codes, to_ids
 from tronrec.data.events import CLICK, EVENT_TIME, EVENT_TYPES, TYPE
@@ -18,6 +18,7 @@ from tronrec.data.reading.grouping import (
     list_item_ids,
 )
 from tronrec.data.reading.ingest import BUCKET, BUCKETS, EVENT
+from tronrec.data.reading.naming import name_ids
 from tronrec.data.reading.sorting import sort_clicks
 from tronrec.errors import UserError
 from tronrec.params import IngestionParams
@@ -101,7 +102,10 @@ def test_names_of_ids_change_nothing(
     back = renamed.with_columns(
         pl.col(ITEM).replace_strict(words, range(13), return_dtype=pl.Int64)
     )
-    assert_frame_equal(back, clicks_of(events, params))
+    clicks = clicks_of(events, params)
+    assert_frame_equal(back.drop(SESSION), clicks.drop(SESSION))
+    sessions = [frame[SESSION].rle_id() for frame in (renamed, clicks)]
+    assert_series_equal(*sessions)
 
 
 def test_text_ids_come_out_as_they_went_in() -> None:
@@ -128,7 +132,31 @@ def test_a_session_in_both_parts_is_named_as_it_is_called() -> None:
     assert clicks_of(events, params)[SESSION].to_list() == [0, 1, 2]
 
 
-@settings(max_examples=20)
-@given(log=logs())
-def test_sessions_have_the_number_of_their_first_click(log: Log) -> None:
-    assert rows(clicks_of(events_of(log), IngestionParams())) == as_clicks(log)
+@settings(max_examples=30)
+@given(log=logs(), words=names)
+def test_text_sessions_have_the_number_of_their_first_click(
+    log: Log, words: list[str]
+) -> None:
+    expected, _ = cut(log, None, None)
+    renamed = clicks_of(in_words(events_of(log), words), IngestionParams())
+    assert renamed[SESSION].to_list() == [click.session for click in expected]
+
+
+@settings(max_examples=40)
+@given(log=logs(), words=names, gap=st.none() | MINUTES, is_text=st.booleans())
+def test_ids_can_be_given_back(
+    log: Log, words: list[str], gap: int | None, is_text: bool
+) -> None:
+    params = IngestionParams(session_gap=gap and f"{gap}m")
+    events = in_words(events_of(log), words) if is_text else events_of(log)
+    ids = list_item_ids(events)
+    grouped = group_sessions(events, ids, params).collect().lazy()
+    clicks = name_ids(sort_clicks(grouped, params), events, ids, params).collect()
+    expected, _ = cut(log, gap and timedelta(minutes=gap), None)
+    names = {place: click.session for place, click in enumerate(log)}
+    newest = {names[click.session]: click.session for click in expected}
+    kept = [c for c in expected if newest[names[c.session]] == c.session]
+    call = words.__getitem__ if is_text else int
+    assert clicks.select(SESSION, ITEM).rows() == [
+        (call(names[click.session]), call(click.item)) for click in kept
+    ]

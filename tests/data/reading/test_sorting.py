@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.clicks import EPOCH, Click, Log, as_clicks, logs, rows, table
+from reference.clicks import EPOCH, Click, Log, in_order, logs, rows, table
 from tronrec.data.events import CLICK, EVENT_TIME, EVENT_TYPES, TYPE
 from tronrec.data.reading.grouping import count_faults, group_sessions
 from tronrec.data.reading.ingest import BUCKET, BUCKETS, EVENT
@@ -38,7 +38,7 @@ def sorted_clicks(log: Log, params: IngestionParams) -> pl.LazyFrame:
 def test_clicks_are_in_order_whatever_the_slices(log: Log, clicks_at_once: int) -> None:
     clicks = sorted_clicks(log, IngestionParams(clicks_at_once=clicks_at_once))
     assert clicks.collect_schema() == CLICKS
-    assert rows(clicks) == as_clicks(log)
+    assert rows(clicks) == in_order(log)
 
 
 @settings(max_examples=60)
@@ -66,14 +66,14 @@ def test_all_but_the_first_of_duplicates_can_be_dropped(
     log: Log, clicks_at_once: int
 ) -> None:
     params = IngestionParams(clicks_at_once=clicks_at_once, duplicates="drop")
-    expected = list(dict.fromkeys(as_clicks(log * 2)))
+    expected = list(dict.fromkeys(in_order(log * 2)))
     assert rows(sorted_clicks(log * 2, params)) == expected
     assert max(Counter(expected).values()) == 1
 
 
 def test_clicks_of_one_moment_stay_in_the_order_of_the_file() -> None:
     log = [Click(1, item, EPOCH) for item in (5, 2, 9, 2, 7)]
-    assert rows(sorted_clicks(log, IngestionParams())) == as_clicks(log)
+    assert rows(sorted_clicks(log, IngestionParams())) == in_order(log)
 
 
 def test_a_session_in_both_parts_is_an_error() -> None:

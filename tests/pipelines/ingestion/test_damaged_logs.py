@@ -19,7 +19,7 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 from pyarrow import parquet
 
-from reference.clicks import EPOCH, Click, Log, as_clicks, rows
+from reference.clicks import EPOCH, Click, Log, in_order, rows
 from reference.damage import damaged, damaged_files
 from reference.raw import Event, read_file
 from tronrec.data.formats import FORMATS
@@ -94,8 +94,7 @@ def check_outputs(folder: Path, events: list[Event], params: IngestionParams) ->
     for kind in ("clicks", "carts", "orders", "other"):
         assert found[kind] == sum(type_ == kind for *_, type_ in events)
     log = [Click(*event) for *event, type_ in events if type_ == "clicks"]
-    numbers = [n for n, (*_, type_) in enumerate(events) if type_ == "clicks"]
-    clicks = as_clicks(log, numbers)
+    clicks = in_order(log)
     if params.duplicates == "drop":
         clicks = list(dict.fromkeys(clicks))
     assert report["duplicate_clicks"] == len(log) - len(set(log))

@@ -1,9 +1,9 @@
 """Events to clicks that are grouped by session: numbers for ids, cuts, and faults.
 
-The buckets of the events are read a few at a time. In the clicks, a session has the
-number of the event with which it begins, and text ids of items are their rows in the
-list of ids. The clicks depend on the order of the events and not on what ids are
-called. No step holds many more than `clicks_at_once`.
+The buckets of the events are read a few at a time. Sessions of text ids, and those that
+are cut, have the number of the event with which they begin; text ids of items are their
+rows in the list of ids. The order of the clicks depends on that of the events, and not
+on what ids are called. No step holds many more than `clicks_at_once`.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from tronrec.data.events import CLICK, EVENT_TIME, TYPE
 from tronrec.data.reading.ingest import BUCKET, BUCKETS, EVENT
 from tronrec.data.reading.sorting import (
     DUPLICATE,
+    FIRST,
     START,
     cut_evenly,
     sort_sessions,
@@ -40,16 +41,17 @@ GROUPED = pl.Schema(
         **CLICKS,
         TIME: EVENT_TIME,
         START: EVENT_TIME,
+        FIRST: pl.Int64(),
         LATE: pl.Boolean(),
         DUPLICATE: pl.Boolean(),
         OPENS: pl.UInt8(),
     }
 )
-"""Clicks grouped by session, each run of sessions by session start and session.
+"""Clicks grouped by session, each run of sessions by session start and first event.
 
-`late`: in the files, the click stood behind a later one of its session or visitor.
-`duplicate`: an earlier row of the session has the same item and time. `opens`: why a
-session begins with the click; 0: none does.
+`first`: the event with which the session begins. `late`: in the files, the click stood
+behind a later one of its session or visitor. `duplicate`: an earlier row of the session
+has the same item and time. `opens`: why a session begins with the click; 0: none does.
 """
 
 
@@ -98,6 +100,11 @@ def group_sessions(
     return scan_frames(frames, GROUPED)
 
 
+def is_cut(params: IngestionParams) -> bool:
+    """Return whether what the log calls one session may become several."""
+    return params.session_gap is not None or params.max_session_hours is not None
+
+
 def count_faults(grouped: pl.LazyFrame) -> dict[str, int]:
     """Return the number of clicks and sessions, and what was found while grouping."""
     counts = grouped.select(
@@ -130,6 +137,7 @@ def _refuse_both_files(clicks: pl.DataFrame) -> None:
 
 def _group(clicks: pl.DataFrame, params: IngestionParams) -> pl.DataFrame:
     """Return one run: sessions by start, clicks by time, and what was wrong before."""
+    is_numbered = is_cut(params) or clicks.schema[SESSION] == pl.String
     if clicks.schema[SESSION] == pl.String:
         clicks = to_codes(clicks, clicks.select(pl.col(SESSION).unique()))
     grouped = clicks.sort(SESSION, maintain_order=True)
@@ -141,9 +149,11 @@ def _group(clicks: pl.DataFrame, params: IngestionParams) -> pl.DataFrame:
     opens = _find_openings(grouped, params)
     begins = np.flatnonzero(opens)
     first = np.repeat(begins, np.diff(begins, append=len(opens)))
+    events = grouped[EVENT].gather(first)
     grouped = grouped.with_columns(
-        grouped[EVENT].gather(first).alias(SESSION),
+        (events if is_numbered else grouped[SESSION]).alias(SESSION),
         grouped[TIME].gather(first).alias(START),
+        events.alias(FIRST),
         pl.Series(OPENS, opens),
     )
     return sort_sessions(_mark_duplicates(grouped)).select(GROUPED.names())

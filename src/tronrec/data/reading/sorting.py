@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from tronrec.data.clicks import SessionBlock, scan_frames
 from tronrec.params import IngestionParams
 from tronrec.progress import Progress
-from tronrec.schemas import CLICKS, SESSION
+from tronrec.schemas import CLICKS
 
 START = "start"
+FIRST = "first"
 DUPLICATE = "duplicate"
 
 
 def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
-    """Return the clicks by session start, session, time; ties as they came."""
+    """Return the clicks by session start and time; ties are in the order of the log."""
     kept = grouped
     if params.duplicates == "drop":
         kept = grouped.filter(~pl.col(DUPLICATE))
@@ -36,7 +37,7 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
                 part = kept.filter(pl.col(START) >= starts[begin])
                 if end < len(starts):
                     part = part.filter(pl.col(START) < starts[end])
-                names = [*CLICKS.names(), START]
+                names = [*CLICKS.names(), START, FIRST]
                 runs = part.select(names).collect(engine="streaming")
                 yield sort_sessions(runs).select(CLICKS.names()).cast(CLICKS)
                 progress.update(runs.height)
@@ -47,14 +48,10 @@ def sort_clicks(grouped: pl.LazyFrame, params: IngestionParams) -> pl.LazyFrame:
 
 
 def sort_sessions(clicks: pl.DataFrame) -> pl.DataFrame:
-    """Return grouped clicks with their sessions by start and number."""
+    """Return grouped clicks with their sessions by start and first event."""
     block = SessionBlock.of(clicks)
-    order = np.lexsort(
-        (
-            block.first(SESSION).to_numpy(),
-            block.first(START).to_physical().to_numpy(),
-        )
-    )
+    starts = block.first(START).to_physical().to_numpy()
+    order = np.lexsort((block.first(FIRST).to_numpy(), starts))
     if (order[1:] > order[:-1]).all():
         return clicks
     lengths = block.lengths[order]

@@ -16,8 +16,18 @@ def create_pipeline() -> Pipeline:
         ingestion.create_pipeline(),
         namespace="live",
         inputs={"raw_log": "live_log"},
-        outputs={"clicks": "live_sessions"},
         parameters={"params:ingestion"},
+    )
+    name = Node(
+        nodes.name_ids,
+        inputs=[
+            "live.clicks",
+            "live.raw_events",
+            "live.item_ids",
+            "params:ingestion",
+        ],
+        outputs="live_sessions",
+        name="name_ids",
     )
     recommend = Node(
         nodes.recommend_items,
@@ -31,4 +41,4 @@ def create_pipeline() -> Pipeline:
         outputs=["recommendations", "recommendation_report"],
         name="recommend_items",
     )
-    return read + Pipeline([recommend])
+    return read + Pipeline([name, recommend])
