@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from reference.clicks import Log, in_order, sessions_of
+from reference.clicks import Log, sessions_of
 
 
 def cut(log: Log, gap: timedelta | None, longest: timedelta | None) -> tuple[Log, int]:
@@ -24,4 +24,5 @@ def cut(log: Log, gap: timedelta | None, longest: timedelta | None) -> tuple[Log
                     count += 1
                 session.append(click)
                 clicks.append(click._replace(session=number))
-    return in_order(clicks), count
+    start = {click.session: click.time for click in reversed(clicks)}
+    return sorted(clicks, key=lambda c: (start[c.session], c.session, c.time)), count
