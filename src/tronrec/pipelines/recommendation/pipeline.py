@@ -12,22 +12,18 @@ def create_pipeline() -> Pipeline:
     Live clicks are read as those that a model is trained on. `last_recommendations` is
     `recommendations` as an earlier run left it: its parts are not made again.
     """
-    read = Pipeline(
-        ingestion.create_pipeline(),
-        namespace="live",
-        inputs={"raw_log": "live_log"},
-        parameters={"params:ingestion"},
-    )
     name = Node(
         nodes.name_ids,
-        inputs=[
-            "live.clicks",
-            "live.raw_events",
-            "live.item_ids",
-            "params:ingestion",
-        ],
-        outputs="live_sessions",
+        inputs=["clicks", "raw_events", "item_ids", "params:ingestion"],
+        outputs="sessions",
         name="name_ids",
+    )
+    read = Pipeline(
+        ingestion.create_pipeline() + Pipeline([name]),
+        namespace="live",
+        inputs={"raw_log": "live_log"},
+        outputs={"sessions": "live_sessions"},
+        parameters={"params:ingestion"},
     )
     recommend = Node(
         nodes.recommend_items,
@@ -41,4 +37,4 @@ def create_pipeline() -> Pipeline:
         outputs=["recommendations", "recommendation_report"],
         name="recommend_items",
     )
-    return read + Pipeline([name, recommend])
+    return read + Pipeline([recommend])
