@@ -11,11 +11,11 @@ from polars.testing import assert_frame_equal
 
 from reference.data import random_sessions
 from reference.trained import ITEMS, make_file
+from tronrec.answers import Request
 from tronrec.bulk import BulkRecommender, Counts
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import RecommendationParams
-from tronrec.recommend import Request
 from tronrec.schemas import ITEM, SESSION
 
 UNKNOWN = "gone"

@@ -13,11 +13,12 @@ import tronrec
 from reference.data import make_state, random_sessions
 from reference.ranking import scores_of_all
 from reference.trained import ITEMS, make_file
+from tronrec.answers import Request
 from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.model_file import ModelFile
-from tronrec.recommend import Request, TrainedModel
+from tronrec.recommend import TrainedModel
 
 cpu = torch.device("cpu")
 

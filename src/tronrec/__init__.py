@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from tronrec.version import __version__
 
 if TYPE_CHECKING:
+    from tronrec.answers import Request
     from tronrec.errors import UserError
     from tronrec.evaluation.model import evaluate_model as evaluate
-    from tronrec.recommend import Request, TrainedModel
+    from tronrec.recommend import TrainedModel
     from tronrec.training.launch import train_system as train
 
     load = TrainedModel.load
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Request": ("recommend", "Request"),
+    "Request": ("answers", "Request"),
     "TrainedModel": ("recommend", "TrainedModel"),
     "UserError": ("errors", "UserError"),
     "evaluate": ("evaluation.model", "evaluate_model"),

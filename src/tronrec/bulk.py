@@ -69,7 +69,7 @@ class BulkRecommender:
         self.params = params
         self.recipe = _recipe(checkpoint, params, target.type)
         self.items = file.item_ids
-        self.model = TrainedModel(file, target)
+        self.model = TrainedModel(file, target, params.search)
         numbers = np.arange(1, len(self.items) + 1, dtype=np.int32)
         self._index = pl.DataFrame({ITEM: self.items, INDEX: numbers}).lazy()
 

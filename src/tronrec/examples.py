@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from tronrec.answers import Request
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.model_file import ModelFile
-from tronrec.recommend import Request, TrainedModel
+from tronrec.recommend import TrainedModel
 
 EXAMPLES, SEED = 10, 0
 SHOWN, CLICKS = 5, 8

@@ -6,7 +6,7 @@ whole catalogue. A session without a known item gets what is clicked most of lat
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -16,54 +16,26 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from tronrec.answers import Answer, Id, Request
 from tronrec.batches import SessionBatches
 from tronrec.checkpoint import Checkpoint, ModelCard
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.model_file import ModelFile
-from tronrec.params import LARGEST_K
+from tronrec.params import LARGEST_K, Search
+from tronrec.retrieval.approximate_top_k import ApproximateTopK
 from tronrec.retrieval.scorer import Scorer, SessionScores
 from tronrec.schemas import PADDING
 
 logger = logging.getLogger(__name__)
 
-Id = int | str
-"""An item's id in the shop: a whole number or text, as in the clicks."""
-
 SHALLOW = 32
 """Least depth of a search; requests of about the same depth are searched together."""
 
-
-@dataclass(frozen=True)
-class Request:
-    """A session, and which items it may be recommended."""
-
-    session: Sequence[Id]
-    """The items clicked, the newest last. Ids that the model does not know are
-    skipped."""
-    k: int = 20
-    """Length of the list."""
-    exclude: Sequence[Id] = ()
-    """Items that are not recommended."""
-    exclude_seen: bool = False
-    """Whether the session's own items are not recommended either."""
-    allow: Sequence[Id] | None = None
-    """The only items that may be recommended, such as those in stock; None: all."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Recommendations for a session, the best first."""
-
-    items: list[Id]
-    """At most k: fewer where not so many are allowed."""
-    scores: list[float]
-    unknown: list[Id] = field(default_factory=list)
-    """Ids of the session that the model does not know; they were skipped."""
-    fallback: bool = False
-    """Whether no item of the session was known, so that the list is the same for all:
-    what is clicked most of late. Its scores are logs of expected clicks."""
+PROBES, PROBE_CLICKS, PROBE_DEPTH, PROBE_RECALL = 256, 5, 20, 0.98
+"""An approximate search is tuned with so many sessions, of so many clicks at most,
+until it finds such a share of so many best items."""
 
 
 @dataclass(frozen=True)
@@ -84,40 +56,56 @@ class _Known:
 class TrainedModel:
     """A model that answers: `tronrec.load` reads it from the file of a training."""
 
-    def __init__(self, file: ModelFile, device: torch.device) -> None:
+    def __init__(
+        self, file: ModelFile, device: torch.device, search: Search = "exact"
+    ) -> None:
         """Prepare the item table for the search.
 
+        Args:
+            file: The model.
+            device: Where it answers.
+            search: Over the whole catalogue exactly, or near the session's state.
+
         Raises:
-            UserError: The weights are not finite.
+            UserError: The weights are not finite, or the catalogue is too small to be
+                searched approximately.
         """
         self.card: ModelCard = file.card
         self.item_ids: list[Id] = file.item_ids.to_list()
         self._number = {item: row for row, item in enumerate(self.item_ids, start=1)}
         self.item_counts = file.item_counts
         model = file.model.to(device)
-        self._scorer = Scorer(model, file.terms)
+        self._scorer = Scorer(model, file.terms, search)
         width = model.item_embeddings.shape[1]
         model.item_embeddings.data = self._scorer.index.table[:, :width]  # one table
         self._popularity = np.log(np.maximum(file.item_counts, 0.5))
         if file.terms.trend is not None:
             self._popularity += file.terms.trend[PADDING + 1 :].numpy()
         self._by_popularity = 1 + np.argsort(-self._popularity, kind="stable")
+        if isinstance(self._scorer.index, ApproximateTopK):
+            self._tune(self._scorer.index)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> Self:
+    def load(
+        cls, path: str | Path, device: str = "auto", search: Search = "exact"
+    ) -> Self:
         """Read a model that a train_* pipeline wrote.
 
         Args:
             path: The file, `data/06_models/<data set>/model.safetensors`.
             device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
+            search: `exact`: what is recommended is what was evaluated. `approximate`:
+                for millions of items, in a small part of the time; the share of the
+                exact lists that it finds is measured and logged.
 
         Raises:
-            UserError: The file is missing, damaged, or no model.
+            UserError: The file is missing, damaged, or no model, or its catalogue is
+                too small to be searched approximately.
         """
         if not Path(path).is_file():
             raise UserError(f"{path}: no such file; the train_* pipelines write models")
         file = ModelFile.read(Checkpoint.load(Path(path)))
-        return cls(file, choose_device(device))
+        return cls(file, choose_device(device), search)
 
     def recommend(
         self,
@@ -214,6 +202,24 @@ class TrainedModel:
             for session in np.split(sessions.items, sessions.offsets[1:-1])
         ]
         return _first(self._score(lists), k, len(lists))
+
+    @torch.no_grad()
+    def _tune(self, index: ApproximateTopK) -> None:
+        """Have so much searched that enough of the exact lists is found, and tell it.
+
+        Sessions of popular items stand for those that will come.
+        """
+        rng = np.random.default_rng(0)
+        shares = self.item_counts / self.item_counts.sum()
+        lengths = rng.integers(1, PROBE_CLICKS + 1, PROBES)
+        numbers = 1 + rng.choice(len(shares), lengths.sum(), p=shares)
+        scores = self._score(np.split(numbers, lengths.cumsum()[:-1]))
+        share = index.tune(scores.hidden, PROBE_DEPTH, PROBE_RECALL)
+        logger.info(
+            "The approximate search looks into %d of %d cells and finds %.1f %% of the "
+            "exact best %d, of %d sessions",
+            *(index.probes, index.cells, 100 * share, PROBE_DEPTH, PROBES),
+        )
 
     def trend_of(self, number: int) -> float | None:
         """Return an item's share of recent clicks by its share of all; None: unused."""

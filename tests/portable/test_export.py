@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from reference.trained import ITEMS, make_file
+from tronrec.answers import Request
 from tronrec.errors import UserError
 from tronrec.params import SystemParams
 from tronrec.portable.export import export_model
-from tronrec.recommend import Request, TrainedModel
+from tronrec.recommend import TrainedModel
 from tronrec.systems import System
 
 SYSTEMS = yaml.safe_load(

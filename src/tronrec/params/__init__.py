@@ -15,7 +15,7 @@ from tronrec.params.dataset import DatasetParams, ParallelParams
 from tronrec.params.experiment import ExperimentParams, MetricParams
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
-from tronrec.params.recommendation import LARGEST_K, RecommendationParams
+from tronrec.params.recommendation import LARGEST_K, RecommendationParams, Search
 from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
 from tronrec.params.strict import Params
 from tronrec.params.system import (
@@ -58,6 +58,7 @@ __all__ = [
     "ReplayedTestParams",
     "SamplingParams",
     "Scalar",
+    "Search",
     "SimulatedTestParams",
     "SimulationParams",
     "Space",

@@ -15,6 +15,8 @@ from torch import Tensor
 from tronrec.batches import Batch
 from tronrec.device import coarse_dtype
 from tronrec.models.recommender import Recommender
+from tronrec.params import Search
+from tronrec.retrieval.approximate_top_k import ApproximateTopK
 from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.repeats import Repeats, find_repeats
@@ -56,15 +58,24 @@ class SessionScores:
 class Scorer:
     """A trained model and its ranking terms, ready to score the whole catalogue."""
 
-    def __init__(self, model: Recommender, terms: RankingTerms) -> None:
+    def __init__(
+        self, model: Recommender, terms: RankingTerms, search: Search = "exact"
+    ) -> None:
         """Prepare the item table for the search; later changes of it are not seen.
 
+        Args:
+            model: The model.
+            terms: Its ranking terms.
+            search: How the best items are found; never `approximate` in an evaluation.
+
         Raises:
-            UserError: The table holds a vector that is not finite.
+            UserError: The table holds a vector that is not finite, or cannot be
+                searched this way.
         """
         self.model, self.terms = model, terms
         table = terms.widen_items(model.item_embeddings)
-        self.index = ExactTopK(table, coarse_dtype(table.device))
+        kind = ApproximateTopK if search == "approximate" else ExactTopK
+        self.index = kind(table, coarse_dtype(table.device))
 
     def score(self, batch: Batch, counted: Bool[Tensor, "events"]) -> SessionScores:
         """Return the scores after those events of a batch that count."""

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from pydantic_core import to_json
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from tronrec.recommend import Request
+from tronrec.answers import Request
 from tronrec.serving.batching import Batcher, OverloadedError
 from tronrec.serving.live_test import LiveTest
 from tronrec.serving.models import Given, ModelStore

@@ -45,6 +45,14 @@ TOKEN = "TRONREC_TOKEN"
     help="CSV or Parquet of item_id, title and, if there are any, picture (a URL).",
 )
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option(
+    "--search",
+    default="exact",
+    show_default=True,
+    type=click.Choice(["exact", "approximate"]),
+    help="How the best items are found; approximate is for millions of items, and says "
+    "at the start how many of the exact best it finds.",
+)
 @click.option("--waiting", type=int, help="Requests that wait, at most.")
 @click.option("--batch", type=int, help="Requests answered together, at most.")
 @click.option("--wait", type=float, help="Seconds a request waits for company.")
@@ -52,14 +60,7 @@ TOKEN = "TRONREC_TOKEN"
 @click.option("--largest-k", type=int, help="Items of an answer, at most.")
 @click.option("--body-bytes", type=int, help="Size of a body, at most.")
 @click.option("--watch-seconds", type=float, help="Time between looks at the file.")
-def serve(
-    model: Path | None,
-    host: str,
-    port: int,
-    items: Path | None,
-    device: str,
-    **limits: Any,
-) -> None:
+def serve(host: str, port: int, **options: Any) -> None:
     """Recommend over HTTP.
 
     Requests must bring the token of the environment variable TRONREC_TOKEN, if it is
@@ -69,17 +70,14 @@ def serve(
     logger = logging.getLogger(__name__)
     logger.info(settle_threads())
     try:
-        test = {name: limits.pop(name) for name in ("groups", "salt", "exposures")}
-        service = _build(test | {"model": model}, items, device, limits)
+        service = _build(options)
     except UserError as error:
         raise click.ClickException(str(error)) from error
     logger.info("Serving %s on %s:%d", service.store.current.name, host, port)
     _run(service, host, port)
 
 
-def _build(
-    asked: dict[str, Any], items: Path | None, device: str, limits: dict[str, Any]
-) -> "Service":
+def _build(options: dict[str, Any]) -> "Service":
     """Return the service; torch and FastAPI are imported now.
 
     Raises:
@@ -98,26 +96,42 @@ def _build(
         raise UserError(
             f'{error}; the service needs its extra: pip install "tronrec[serve]"'
         ) from error
+    names = ServiceSettings.model_fields.keys() & options.keys()
     try:
-        given = {name: value for name, value in limits.items() if value is not None}
-        settings = ServiceSettings.model_validate(given)
+        limits = {name: options[name] for name in names if options[name] is not None}
+        settings = ServiceSettings.model_validate(limits)
     except ValidationError as error:
         lines = (f"{d['loc'][0]} = {d['input']}: {d['msg']}" for d in error.errors())
         raise UserError("\n".join(lines)) from error
-    details = None if items is None else read_details(items)
     token = os.environ.get(TOKEN) or None
-    model, groups = asked.pop("model"), asked["groups"]
-    if bool(model) == bool(groups):
+    _check_choice(options)
+    items, device, search = (options[name] for name in ("items", "device", "search"))
+    details = None if items is None else read_details(items)
+
+    def load(path: Path) -> ModelStore:
+        return ModelStore(path, device, details, search)
+
+    if options["model"]:
+        return Service(load(options["model"]), settings, token)
+    test = open_test(
+        options["groups"], options["salt"], options["exposures"], load=load
+    )
+    return Service(test.control, settings, token, test)
+
+
+def _check_choice(options: dict[str, Any]) -> None:
+    """Check that there is either a model or a live test.
+
+    Raises:
+        UserError: It is not so.
+    """
+    if bool(options["model"]) == bool(options["groups"]):
         raise UserError(
             "give one of --model file and --group name=file, the latter for each group "
             "of a live test"
         )
-    if model and (asked["salt"] or asked["exposures"]):
+    if options["model"] and (options["salt"] or options["exposures"]):
         raise UserError("--salt and --exposures are for a live test, with --group")
-    if model:
-        return Service(ModelStore(model, device, details), settings, token)
-    test = open_test(**asked, load=lambda path: ModelStore(path, device, details))
-    return Service(test.control, settings, token, test)
 
 
 def _run(service: "Service", host: str, port: int) -> None:

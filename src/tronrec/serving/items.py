@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from tronrec.answers import Id
 from tronrec.errors import UserError
-from tronrec.recommend import Id, TrainedModel
+from tronrec.recommend import TrainedModel
 from tronrec.schemas import ITEM
 
 TITLE, PICTURE = "title", "picture"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tronrec.answers import Id
 from tronrec.errors import UserError
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.event_log import ExposureLog
-from tronrec.recommend import Id
 from tronrec.serving.models import ModelStore
 
 logger = logging.getLogger(__name__)

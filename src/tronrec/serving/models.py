@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from tronrec.answers import Answer, Request
 from tronrec.checkpoint import Checkpoint
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.model_file import ModelFile
-from tronrec.recommend import Answer, Request, TrainedModel
+from tronrec.params import Search
+from tronrec.recommend import TrainedModel
 from tronrec.serving.items import ItemFinder
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,11 @@ class ModelStore:
     """The model of a file, as the file is now."""
 
     def __init__(
-        self, path: Path, device: str, details: pl.DataFrame | None = None
+        self,
+        path: Path,
+        device: str,
+        details: pl.DataFrame | None = None,
+        search: Search = "exact",
     ) -> None:
         """Load the model.
 
@@ -61,11 +67,13 @@ class ModelStore:
             path: The file that a train_* pipeline wrote.
             device: `cpu`, `cuda` or `auto`.
             details: Titles and pictures of items.
+            search: How the best items are found.
 
         Raises:
             UserError: There is no such file, or it holds no model that answers.
         """
         self._path, self._device, self._details = path, device, details
+        self._search: Search = search
         if not path.is_file():
             raise UserError(f"{path}: no such file; the train_* pipelines write models")
         self._seen = self._identify()
@@ -111,7 +119,9 @@ class ModelStore:
         file = Checkpoint.load(self._path)
         copied = {name: tensor.clone() for name, tensor in file.tensors.items()}
         model = TrainedModel(
-            ModelFile.read(Checkpoint(copied, file.facts)), choose_device(self._device)
+            ModelFile.read(Checkpoint(copied, file.facts)),
+            choose_device(self._device),
+            self._search,
         )
         _try(model, self._path)
         return Loaded(model, ItemFinder(model, self._details), datetime.now(UTC))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from tronrec.recommend import Id, Request
+from tronrec.answers import Id, Request
 from tronrec.serving.settings import ServiceSettings
 
 LONGEST_VISITOR = 200
