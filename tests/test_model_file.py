@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from reference import trained
 from tronrec.checkpoint import DataFingerprints, ModelCard
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
@@ -35,3 +36,13 @@ def test_a_model_is_measured_on_its_own_preparation() -> None:
         file.check_data(IDS.sort(), fit)
     with pytest.raises(UserError, match=r"other sessions .* train it again"):
         file.check_data(IDS, sessions(1, 2))
+
+
+def test_weights_that_are_not_finite_are_refused_and_named() -> None:
+    broken = trained.make_file()
+    name, weights = next(
+        pair for pair in broken.model.named_parameters() if pair[0] != "item_embeddings"
+    )
+    weights.data.view(-1)[-1] = float("nan")
+    with pytest.raises(UserError, match=f"weights {name} are not finite; train"):
+        ModelFile.read(broken.checkpoint())

@@ -15,7 +15,7 @@ from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
 
-TREND, COUNTS = "trend", "item_counts"
+TREND, COUNTS, ITEM_TABLE = "trend", "item_counts", "item_embeddings"
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,20 @@ class ModelFile:
         """Take the parts out of a file, on the CPU; the model is in evaluation mode.
 
         Raises:
-            UserError: The file is no model, or its ids are damaged.
+            UserError: The file is no model, its ids are damaged, or weights of the
+                encoder are not finite; those of the items are looked at by the search.
         """
         card, tensors = checkpoint.card, checkpoint.tensors
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         ids = item_ids.from_arrays(arrays)
         model = Recommender(card.parameters.model, len(ids))
         model.load_state_dict(checkpoint.part("model"), assign=True)
+        for name, weights in model.named_parameters():
+            if name != ITEM_TABLE and not weights.isfinite().all():
+                raise UserError(
+                    f"The model's weights {name} are not finite; train it again with a "
+                    "lower training.learning_rate"
+                )
         terms = RankingTerms(card.parameters.ranking, tensors.get(TREND))
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
 
