@@ -156,15 +156,16 @@ class Bench:
 
     def serving(self) -> None:
         """Ask the service over HTTP: how many answers, and how long one takes."""
-        columns = ("answers/s", "at half load: p50, ms", "p90, ms", "p99, ms")
+        columns = ("answers/s", "at half load: p50, ms", "p90, ms", "p99, ms", "GB")
         head("The service, and who asks it, on this machine", "items", *columns)
-        items = DIGINETICA.num_items
-        with served(TRON_XL, items) as port:
-            Load(port, items, connections=16).run(3)  # a warm-up
-            answers = len(Load(port, items, connections=32).run(15)) / 15
-            paced = Load(port, items, connections=32).run(15, answers / 2)
-            times = (f"{1e3 * np.percentile(paced, p):.1f}" for p in (50, 90, 99))
-            row(f"{items:,}", f"{answers:,.0f}", *times)
+        for items in (DIGINETICA.num_items, OTTO.num_items):
+            with served(TRON_XL, items) as (port, memory):
+                load = Load(port, items, connections=32)
+                load.run(3)  # a warm-up
+                answers = load.capacity(15)
+                paced = load.run(15, answers / 2)
+                times = (f"{1e3 * np.percentile(paced, p):.1f}" for p in (50, 90, 99))
+                row(f"{items:,}", f"{answers:,.0f}", *times, f"{memory() / 1e9:.2f}")
 
     def evaluation(self) -> None:
         """Compare exact ranking with the bare product that it needs at least."""
