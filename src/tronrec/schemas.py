@@ -43,4 +43,7 @@ FIRST_CLICK = "first_click"
 BEST_RANK = "best_rank"
 """Of an item: the best rank at which it was recommended to anyone."""
 
+DAY, CLICKS_OF_DAY = "day", "clicks"
+"""A date, UTC, and the number of clicks on it."""
+
 PADDING = 0

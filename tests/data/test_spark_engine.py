@@ -1,5 +1,6 @@
 """The Spark engine against Polars, row for row, on a local Spark."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from reference.clicks import EPOCH, Click, Log, in_order, table
-from tronrec.data import encoding, filtering, splitting, statistics
+from tronrec.data import encoding, filtering, splitting, statistics, time_limits
 from tronrec.data.packed import PackedSessions
 from tronrec.data.simulate import simulate_clicks
 from tronrec.errors import UserError
@@ -56,6 +57,9 @@ TIED = [
 ]
 
 
+NO_DAYS = {"test_days": None, "validation_days": None}
+
+
 def as_spark(spark: Any, clicks: pl.LazyFrame, path: Path) -> Any:
     clicks.with_row_index("position").cast({"position": pl.Int64}).sink_parquet(path)
     return spark.read.parquet(str(path)).repartition(5)
@@ -99,7 +103,28 @@ def test_filtering_is_that_of_polars(
         (LOG, SplittingParams(by="files", trim=True)),
         (LOG, SplittingParams(test_days=2, trim=True, validation_days=0.5)),
         (LOG, SplittingParams(test_days=2, session_time="last_click")),
-        (TIED, SplittingParams(test_days=1, from_midnight=True, validation_days=0)),
+        (
+            LOG,
+            SplittingParams(
+                **NO_DAYS, test_share=0.3, validation_share=0.07, trim=True
+            ),
+        ),
+        (
+            TIED,
+            SplittingParams(
+                test_days=1, from_midnight=True, validation_days=0, min_predictions=1
+            ),
+        ),
+        (
+            TIED,
+            SplittingParams(
+                **NO_DAYS,
+                test_share=0.07,
+                validation_share=0.1,
+                session_time="last_click",
+                min_predictions=1,
+            ),
+        ),
     ],
 )
 def test_all_stages_are_those_of_polars(
@@ -116,11 +141,14 @@ def test_all_stages_are_those_of_polars(
     assert_frame_equal(rows_of(theirs), ours.collect())
     train, their_train = ours, theirs
     for rule in ("split_clicks", "hold_out_validation"):
-        *parts, drops = getattr(splitting, rule)(train, params, min_session_length=2)
-        *found, found_drops = getattr(engine, rule)(
+        *parts, drops, period = getattr(splitting, rule)(
+            train, params, min_session_length=2
+        )
+        *found, found_drops, found_period = getattr(engine, rule)(
             their_train, params, min_session_length=2
         )
         assert found_drops == drops
+        assert found_period == period
         found = [stored(p, tmp_path / f"{rule}{n}") for n, p in enumerate(found)]
         for part, their_part in zip(parts, found, strict=True):
             assert_frame_equal(rows_of(their_part), part.collect())
@@ -134,6 +162,34 @@ def test_all_stages_are_those_of_polars(
     assert (
         packed.fingerprint() == PackedSessions.from_clicks(train, items).fingerprint()
     )
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (None, None),
+        ("2022-08-03T05:00+02:00", None),
+        (None, "2022-08-05"),
+        ("2022-08-02", "2022-08-05T12:30"),
+        ("2023-01-01", None),
+    ],
+)
+def test_what_is_outside_a_time_is_that_of_polars(
+    spark: Any, since: str | None, until: str | None, tmp_path: Path
+) -> None:
+    from tronrec.data import spark_engine as engine
+
+    raw = as_spark(spark, table(TIED), tmp_path / "clicks.parquet")
+    try:
+        ours, our_drops = time_limits.keep_begun(table(TIED), since, until)
+    except UserError as error:
+        with pytest.raises(UserError, match=re.escape(str(error))):
+            engine.keep_begun(raw, since, until)
+        return
+    theirs, their_drops = engine.keep_begun(raw, since, until)
+    assert their_drops == our_drops
+    assert_frame_equal(rows_of(theirs), ours.collect())
+    assert_frame_equal(engine.clicks_by_day(theirs), statistics.clicks_by_day(ours))
 
 
 def test_a_table_without_an_order_is_refused(spark: Any, tmp_path: Path) -> None:

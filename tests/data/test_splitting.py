@@ -15,14 +15,29 @@ from tronrec.params import SplittingParams
 
 DAYS = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 4.0])
 
+SHARES = st.sampled_from([0.01, 0.07, 0.1, 0.25, 0.3, 0.5, 0.9])
+
+
+@st.composite
+def days_or_share(draw: st.DrawFn, part: str, days: st.SearchStrategy[float]) -> dict:
+    """Either length of a period; the other is null."""
+    length = draw(days | st.none())
+    share = draw(SHARES) if length is None else None
+    return {f"{part}_days": length, f"{part}_share": share}
+
+
+def build(test: dict, validation: dict, **params: object) -> SplittingParams:
+    return SplittingParams(**test, **validation, min_predictions=1, **params)
+
+
 PARAMS = st.builds(
-    SplittingParams,
+    build,
+    test=days_or_share("test", DAYS),
+    validation=days_or_share("validation", DAYS | st.just(0.0)),
     by=st.sampled_from(["time", "files"]),
     session_time=st.sampled_from(["first_click", "last_click"]),
-    test_days=DAYS,
     from_midnight=st.booleans(),
     trim=st.booleans(),
-    validation_days=DAYS | st.just(0.0),
 )
 LOGS = logs(two_files=True).map(in_order)
 SHORTEST = st.integers(2, 3)
@@ -42,9 +57,11 @@ def test_parts_are_the_oracles(
     early, late = oracle(log, params, shortest)
     none_wanted = rule == "hold_out" and params.validation_days == 0
     if none_wanted or (early and late):
-        *parts, drops = divide(table(log), params, min_session_length=shortest)
+        *parts, drops, period = divide(table(log), params, min_session_length=shortest)
         assert [rows(part) for part in parts] == [early, late]
         assert len(log) == len(early) + len(late) + sum(drops.values())
+        sessions = len({click.session for click in late})
+        assert period.get("predictions", 0) == len(late) - sessions
     else:
         with pytest.raises(UserError, match="splitting"):
             divide(table(log), params, min_session_length=shortest)
@@ -61,7 +78,7 @@ def test_nothing_leaks(
         rule == "split" and params.by == "files" and any(c.test_file for c in log)
     )
     try:
-        *parts, _ = divide(table(log), params, min_session_length=shortest)
+        *parts, _, _ = divide(table(log), params, min_session_length=shortest)
     except UserError:
         return
     early, late = map(rows, parts)
@@ -117,20 +134,22 @@ STRADDLING = clicks_at(
 def test_the_rules_by_example(
     params: dict[str, object], train: set[int], test: set[int]
 ) -> None:
-    *parts, _ = split_clicks(
-        table(STRADDLING), SplittingParams(**params), min_session_length=2
+    *parts, _, _ = split_clicks(
+        table(STRADDLING),
+        SplittingParams(min_predictions=1, **params),
+        min_session_length=2,
     )
     assert [{click.session for click in rows(part)} for part in parts] == [train, test]
 
 
 def test_without_validation_days_all_is_fitted() -> None:
     params = SplittingParams(validation_days=0)
-    fit, validation, drops = hold_out_validation(
+    fit, validation, drops, period = hold_out_validation(
         table(STRADDLING), params, min_session_length=2
     )
     assert rows(fit) == STRADDLING
     assert rows(validation) == []
-    assert drops == {}
+    assert drops == period == {}
 
 
 def test_too_short_a_log_says_what_to_change() -> None:
@@ -165,8 +184,8 @@ def test_a_test_period_of_new_items_only_says_so() -> None:
 def test_the_reasons_by_example() -> None:
     log = [*STRADDLING, Click(5, 1, NOON), Click(4, 9, NOON + days(3.2))]
     log = [click for session in (5, 1, 2, 3, 4) for click in log if click[0] == session]
-    params = SplittingParams(test_days=0.25, trim=True)
-    *_, drops = split_clicks(table(log), params, min_session_length=2)
+    params = SplittingParams(test_days=0.25, trim=True, min_predictions=1)
+    *_, drops, _ = split_clicks(table(log), params, min_session_length=2)
     assert drops == {
         "cut at the border": 1,
         "in short sessions": 2,

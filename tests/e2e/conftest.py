@@ -13,6 +13,7 @@ PROJECT = Path(__file__).parents[2]
 TINY = {
     "simulation": {"sessions": 400, "items": 60, "categories": 6},
     "filtering": {"min_item_support": 2},
+    "splitting": {"min_predictions": 1},
     "model": {"hidden_size": 8, "feed_forward": 8, "window": 10},
     "sampling": {"uniform": 32, "in_batch": 15, "top_k": 10},
     "training": {"epochs": 2, "batch_size": 32, "warmup_steps": 0},

@@ -22,9 +22,17 @@ Table = TypeVar("Table", pl.LazyFrame, "SparkTable")
 DropCounts = dict[str, int]
 """For which reason -> number of clicks dropped."""
 
+Record = dict[str, Any]
+"""What a held-out period is (`periods.judge_period`), ready for JSON."""
+
 
 class Engine(Protocol[Table]):
     """The stages from the clicks table to what is packed."""
+
+    def keep_begun(
+        self, clicks: Table, since: str | None, until: str | None
+    ) -> tuple[Table, DropCounts]:
+        """Return the sessions that begin within a time."""
 
     def filter_clicks(
         self, clicks: Table, params: FilteringParams
@@ -33,12 +41,12 @@ class Engine(Protocol[Table]):
 
     def split_clicks(
         self, clicks: Table, params: SplittingParams, *, min_session_length: int
-    ) -> tuple[Table, Table, DropCounts]:
+    ) -> tuple[Table, Table, DropCounts, Record]:
         """Return the clicks of the training period and of the test sessions."""
 
     def hold_out_validation(
         self, train: Table, params: SplittingParams, *, min_session_length: int
-    ) -> tuple[Table, Table, DropCounts]:
+    ) -> tuple[Table, Table, DropCounts, Record]:
         """Return the clicks to fit, and those to choose the epoch on."""
 
     def index_items(self, train: Table) -> pl.DataFrame:
@@ -49,6 +57,9 @@ class Engine(Protocol[Table]):
 
     def first_clicks(self, train: Table) -> pl.DataFrame:
         """Return each item with the time of its first click."""
+
+    def clicks_by_day(self, clicks: Table) -> pl.DataFrame:
+        """Return each day that has clicks with their number, in order."""
 
     def count_clicks(self, clicks: Table) -> int:
         """Return the number of clicks."""

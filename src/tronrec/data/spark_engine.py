@@ -8,19 +8,29 @@ A Spark table has no order. It needs the column `position`: the place of the row
 clicks table, by session start, session and time.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
-from tronrec.data.splitting import MINUTE, find_begin
+from tronrec.data.borders import (
+    Border,
+    Span,
+    find_begin,
+    sessions_of_share,
+    to_microseconds,
+    to_moment,
+)
+from tronrec.data.periods import Days, Period, judge_period
+from tronrec.data.time_limits import AFTER, BEFORE, nothing_within
 from tronrec.errors import UserError
-from tronrec.params import FilteringParams, SplittingParams
+from tronrec.params import FilteringParams, HeldOut, SplittingParams, parse_moment
 from tronrec.schemas import (
     CLICKS,
+    CLICKS_OF_DAY,
     COUNT,
+    DAY,
     FIRST_CLICK,
     INDEX,
     ITEM,
@@ -34,7 +44,10 @@ POSITION = "position"
 
 FIRST, LAST = "first_click", "last_click"
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS_OF_A_DAY = 86_400 * 10**6
+
+Division = tuple[DataFrame, DataFrame, dict[str, int], dict[str, Any]]
+"""Earlier and later clicks, those dropped by reason, the later period's record."""
 
 
 def filter_clicks(
@@ -64,28 +77,45 @@ def filter_clicks(
     }
 
 
+def keep_begun(
+    clicks: DataFrame, since: str | None, until: str | None
+) -> tuple[DataFrame, dict[str, int]]:
+    """Do what `time_limits.keep_begun` does."""
+    limits, dropped, kept = {}, {}, clicks
+    if since is not None:
+        limits[BEFORE] = f.col(FIRST) < to_microseconds(parse_moment(since))
+    if until is not None:
+        limits[AFTER] = f.col(FIRST) >= to_microseconds(parse_moment(until))
+    sessions = _summarise(clicks)
+    for reason, is_outside in limits.items():
+        outside = sessions.filter(is_outside).select(SESSION)
+        dropped[reason] = clicks.join(outside, SESSION, "left_semi").count()
+        kept = kept.join(outside, SESSION, "left_anti")
+    if limits and kept.isEmpty():
+        raise nothing_within(since, until, _span_of(sessions))
+    return kept.select(clicks.columns), dropped
+
+
 def split_clicks(
     clicks: DataFrame, params: SplittingParams, *, min_session_length: int
-) -> tuple[DataFrame, DataFrame, dict[str, int]]:
+) -> Division:
     """Do what `splitting.split_clicks` does."""
     sessions = _summarise(clicks)
     if params.by == "files" and sessions.agg(f.max(TEST_FILE)).collect()[0][0]:
-        later = sessions.filter(TEST_FILE)
-        return _divide(clicks, later, None, min_session_length)
-    return _split_by_time(
-        clicks, params, "test_days", params.test_days, min_session_length
-    )
+        return _divide(clicks, sessions, Border("test", params), min_session_length)
+    border = _find_border(sessions, params, "test")
+    return _divide(clicks, sessions, border, min_session_length)
 
 
 def hold_out_validation(
     train: DataFrame, params: SplittingParams, *, min_session_length: int
-) -> tuple[DataFrame, DataFrame, dict[str, int]]:
+) -> Division:
     """Do what `splitting.hold_out_validation` does."""
     if params.validation_days == 0:
-        return train, train.limit(0), {}
-    return _split_by_time(
-        train, params, "validation_days", params.validation_days, min_session_length
-    )
+        return train, train.limit(0), {}, {}
+    sessions = _summarise(train)
+    border = _find_border(sessions, params, "validation")
+    return _divide(train, sessions, border, min_session_length)
 
 
 def index_items(train: DataFrame) -> pl.DataFrame:
@@ -115,7 +145,7 @@ def describe(clicks: DataFrame) -> dict[str, Any]:
     sizes: dict[str, Any] = {**of_length.asDict(), **content.asDict()}
     for name in ("first", "last"):
         if sizes[name] is not None:
-            sizes[name] = _moment(sizes[name]).isoformat(timespec="milliseconds")
+            sizes[name] = to_moment(sizes[name]).isoformat(timespec="milliseconds")
     return sizes
 
 
@@ -130,6 +160,14 @@ def first_clicks(train: DataFrame) -> pl.DataFrame:
     first = train.groupBy(ITEM).agg(f.min(TIME).alias(FIRST_CLICK))
     ordered = pl.DataFrame(first.toArrow()).sort(ITEM)
     return ordered.cast({FIRST_CLICK: CLICKS[TIME]})
+
+
+def clicks_by_day(clicks: DataFrame) -> pl.DataFrame:
+    """Do what `statistics.clicks_by_day` does."""
+    number = f.floor(_microseconds() / MICROSECONDS_OF_A_DAY).alias(DAY)
+    counts = clicks.groupBy(number).agg(f.count("*").alias(CLICKS_OF_DAY))
+    days = pl.DataFrame(counts.toArrow()).cast({DAY: pl.Int32, CLICKS_OF_DAY: pl.Int64})
+    return days.cast({DAY: pl.Date}).sort(DAY)
 
 
 def count_clicks(clicks: DataFrame) -> int:
@@ -148,10 +186,6 @@ def _microseconds() -> Any:
     return f.unix_micros(TIME)
 
 
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
 def _summarise(clicks: DataFrame) -> DataFrame:
     return clicks.groupBy(SESSION).agg(
         f.min(_microseconds()).alias(FIRST),
@@ -160,48 +194,61 @@ def _summarise(clicks: DataFrame) -> DataFrame:
     )
 
 
-def _split_by_time(
-    clicks: DataFrame, params: SplittingParams, field: str, days: float, shortest: int
-) -> tuple[DataFrame, DataFrame, dict[str, int]]:
-    sessions = _summarise(clicks)
-    newest = _moment(sessions.agg(f.max(FIRST)).collect()[0][0])
-    begin = find_begin(newest, params, field, days)
-    microseconds = (begin - EPOCH) // timedelta(microseconds=1)
-    later = sessions.filter(f.col(params.session_time) >= microseconds)
-    trim_at = microseconds if params.trim else None
-    try:
-        return _divide(clicks, later, trim_at, shortest)
-    except UserError as error:
-        raise UserError(
-            f"{error}; the border is {begin:{MINUTE}} UTC, change splitting.{field}"
-        ) from None
+def _span_of(sessions: DataFrame) -> Span:
+    oldest, newest, number = sessions.agg(
+        f.min(FIRST), f.max(FIRST), f.count("*")
+    ).collect()[0]
+    return Span(to_moment(oldest), to_moment(newest), number)
+
+
+def _find_border(sessions: DataFrame, params: SplittingParams, part: HeldOut) -> Border:
+    """Do what `borders.find_border` does."""
+    length, span = params.length_of(part), _span_of(sessions)
+    if not length.is_share:
+        begin = find_begin(span.newest, params, length)
+        return Border(part, params, begin, span)
+    moment = f.col(params.session_time)
+    newest = sessions.orderBy(moment.desc()).limit(
+        sessions_of_share(length, span.sessions)
+    )
+    return Border(
+        part, params, to_moment(newest.agg(f.min(moment)).collect()[0][0]), span
+    )
 
 
 def _divide(
-    clicks: DataFrame, later: DataFrame, trim_at: int | None, shortest: int
-) -> tuple[DataFrame, DataFrame, dict[str, int]]:
-    before = clicks.join(later.select(SESSION), SESSION, "left_anti")
-    cut = before if trim_at is None else before.filter(_microseconds() < trim_at)
+    clicks: DataFrame, sessions: DataFrame, border: Border, shortest: int
+) -> Division:
+    """Do what `splitting` does at a border."""
+    is_later, cut_off = f.col(TEST_FILE), f.lit(False)
+    if border.begin is not None:
+        begin = to_microseconds(border.begin)
+        is_later = f.col(border.params.session_time) >= begin
+        cut_off = f.lit(border.params.trim) & (_microseconds() >= begin)
+    later = sessions.filter(is_later).select(SESSION)
+    before = clicks.join(later, SESSION, "left_anti")
+    cut = before.filter(~cut_off)
     early = _keep_long(cut, shortest)
-    after = clicks.join(later.select(SESSION), SESSION, "left_semi")
+    after = clicks.join(later, SESSION, "left_semi")
     known = after.join(early.select(ITEM).distinct(), ITEM, "left_semi")
     late = _keep_long(known, shortest)
-    tables = (before, cut, early, after, known, late)
     of_before, of_cut, of_early, of_after, of_known, of_late = (
-        table.count() for table in tables
+        table.count() for table in (before, cut, early, after, known, late)
     )
     if not of_early or not of_late:
         period = "later" if of_early else "earlier"
         raise UserError(
-            f"No session of the {period} period has {shortest} clicks on known items"
+            f"No session of the {period} period has {shortest} clicks on known items; "
+            f"the border is {border.place}, {border.remedy}"
         )
-    return (
-        early.select(clicks.columns),
-        late.select(clicks.columns),
-        {
-            "cut at the border": of_before - of_cut,
-            "in short sessions": of_cut - of_early,
-            "on items unseen before the border": of_after - of_known,
-            "in later sessions that became short": of_known - of_late,
-        },
+    long = late.select(SESSION).distinct().count()
+    record = judge_period(
+        Period(border, long, of_late, of_after), Days(clicks_by_day(clicks))
     )
+    dropped = {
+        "cut at the border": of_before - of_cut,
+        "in short sessions": of_cut - of_early,
+        "on items unseen before the border": of_after - of_known,
+        "in later sessions that became short": of_known - of_late,
+    }
+    return early.select(clicks.columns), late.select(clicks.columns), dropped, record

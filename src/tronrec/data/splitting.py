@@ -4,15 +4,13 @@ Validation is to the training period what the test set is to the whole: the same
 applied once more, so that the epoch is chosen under the conditions of the test.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from tronrec.data.borders import Border, find_border
 from tronrec.data.clicks import (
-    Mask,
     SessionBlock,
     count_by_item,
     keep,
@@ -21,116 +19,56 @@ from tronrec.data.clicks import (
     map_sessions,
     read_sessions,
 )
+from tronrec.data.periods import Days, Period, cut_off, judge_period
+from tronrec.data.statistics import clicks_by_day
 from tronrec.errors import UserError
 from tronrec.params import SplittingParams
 from tronrec.schemas import SESSION, TEST_FILE, TIME
 
-MINUTE = "%Y-%m-%d %H:%M"
 
-Parts = tuple[pl.LazyFrame, pl.LazyFrame, dict[str, int]]
-"""The clicks of the earlier and of the later period; dropped clicks, by reason."""
+class Division(NamedTuple):
+    """Two periods."""
 
-
-@dataclass(frozen=True)
-class Border:
-    """Which sessions are of the later of two periods."""
-
-    is_later: Callable[[SessionBlock], Mask]
-    judged: str
-    """The column that it reads, beside the session."""
-    place: str
-    """Where the later period begins, in words."""
-    remedy: str
-    """What to do if a period has no sessions."""
-    trim_at: datetime | None = None
-    """Clicks of earlier sessions from here on are cut off; None: there is no cut."""
+    early: pl.LazyFrame
+    """The clicks of the earlier one."""
+    late: pl.LazyFrame
+    dropped: dict[str, int]
+    """Clicks by reason."""
+    period: dict[str, Any]
+    """The record of the later one; empty if there is none."""
 
 
 def split_clicks(
     clicks: pl.LazyFrame, params: SplittingParams, *, min_session_length: int
-) -> Parts:
+) -> Division:
     """Return the clicks of the training period and of the test sessions.
 
     Raises:
-        UserError: A part has no session.
+        UserError: A part has no session, or the later one hardly any.
     """
     in_test = clicks.select(pl.col(TEST_FILE).any())
     if params.by == "files" and in_test.collect(engine="streaming").item():
-        border = Border(
-            is_later=lambda block: block.first(TEST_FILE).to_numpy(),
-            judged=TEST_FILE,
-            place="the publisher's test file",
-            remedy="set splitting.by to time",
-        )
+        border = Border("test", params)
     else:
-        border = _find_border(clicks, params, "test_days", params.test_days)
+        border = find_border(clicks, params, "test")
     return _divide(clicks, border, min_session_length)
 
 
 def hold_out_validation(
     train: pl.LazyFrame, params: SplittingParams, *, min_session_length: int
-) -> Parts:
+) -> Division:
     """Return the clicks to fit and those to validate on (0 `validation_days`: none).
 
     Raises:
-        UserError: A part has no session.
+        UserError: A part has no session, or the later one hardly any.
     """
     if params.validation_days == 0:
-        return train, train.clear(), {}
-    border = _find_border(train, params, "validation_days", params.validation_days)
+        return Division(train, train.clear(), {}, {})
+    border = find_border(train, params, "validation")
     return _divide(train, border, min_session_length)
 
 
-def _find_border(
-    clicks: pl.LazyFrame, params: SplittingParams, field: str, days: float
-) -> Border:
-    """Return the border `days` before the newest session start."""
-    oldest, newest = _span_of_starts(clicks)
-    begin = find_begin(newest, params, field, days)
-    moment = (
-        SessionBlock.first
-        if params.session_time == "first_click"
-        else SessionBlock.last
-    )
-    return Border(
-        is_later=lambda block: (moment(block, TIME) >= begin).to_numpy(),
-        judged=TIME,
-        place=f"{begin:{MINUTE}} UTC",
-        remedy=f"change splitting.{field} ({days:g}); sessions begin from "
-        f"{oldest:{MINUTE}} to {newest:{MINUTE}}",
-        trim_at=begin if params.trim else None,
-    )
-
-
-def find_begin(
-    newest: datetime, params: SplittingParams, field: str, days: float
-) -> datetime:
-    """Return the begin of the later period, from the newest session start.
-
-    Raises:
-        UserError: There is no such day.
-    """
-    last_day = newest.replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        return (last_day if params.from_midnight else newest) - timedelta(days=days)
-    except OverflowError as error:
-        raise UserError(f"splitting.{field} ({days:g}) is no number of days") from error
-
-
-def _span_of_starts(clicks: pl.LazyFrame) -> tuple[datetime, datetime]:
-    """Return the start of the oldest and of the newest session.
-
-    Filtering may have taken a session's first clicks, so the last is not the newest.
-    """
-    spans = pl.concat(
-        block.first(TIME).to_frame().select(oldest=pl.min(TIME), newest=pl.max(TIME))
-        for block in read_sessions(clicks.select(SESSION, TIME))
-    )
-    oldest, newest = spans.select(pl.min("oldest"), pl.max("newest")).row(0)
-    return oldest, newest
-
-
-def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Parts:
+def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Division:
     """Return the clicks before and after the border; after it, of items from before."""
 
     def keep_early(block: SessionBlock) -> pl.DataFrame:
@@ -148,19 +86,21 @@ def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Parts:
         )
     late = keep_sessions(clicks, border.is_later, border.judged)
     known = keep(late, items)
-    dropped, late_clicks = _count_dropped(clicks, known, border, shortest)
-    if not late_clicks:
+    dropped, period = _count(clicks, known, border, shortest)
+    days = Days(clicks_by_day(clicks))
+    if not period.clicks:
         raise UserError(
             f"None of the sessions from {border.place} on has {shortest} clicks on "
-            f"items known before; {border.remedy}"
+            f"items known before; {border.remedy}{cut_off(border, days)}"
         )
-    return early, keep_long(known, shortest), dropped
+    record = judge_period(period, days)
+    return Division(early, keep_long(known, shortest), dropped, record)
 
 
-def _count_dropped(
+def _count(
     clicks: pl.LazyFrame, known: pl.LazyFrame, border: Border, shortest: int
-) -> tuple[dict[str, int], int]:
-    """Return the clicks that the division drops, and those it keeps after the border.
+) -> tuple[dict[str, int], Period]:
+    """Return the clicks that the division drops, and what it keeps after the border.
 
     Every number is counted by itself, so that a wrong one shows in the account.
     """
@@ -176,13 +116,15 @@ def _count_dropped(
             lengths = lengths - cuts
         lengths = lengths[~is_later]
         short += int(lengths[lengths < shortest].sum())
-    of_known = became_short = 0
+    of_known = became_short = long = 0
     for block in read_sessions(known.select(SESSION)):
         of_known += len(block.clicks)
-        became_short += int(block.lengths[block.lengths < shortest].sum())
+        is_short = block.lengths < shortest
+        became_short += int(block.lengths[is_short].sum())
+        long += int((~is_short).sum())
     return {
         "cut at the border": cut,
         "in short sessions": short,
         "on items unseen before the border": later - of_known,
         "in later sessions that became short": became_short,
-    }, of_known - became_short
+    }, Period(border, long, of_known - became_short, later)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tronrec.data.clicks import read_sessions
-from tronrec.schemas import FIRST_CLICK, ITEM, SESSION, TIME
+from tronrec.schemas import CLICKS_OF_DAY, DAY, FIRST_CLICK, ITEM, SESSION, TIME
 
 
 def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
@@ -33,6 +33,13 @@ def describe(clicks: pl.LazyFrame) -> dict[str, Any]:
         "median_length": _median(of_length, sessions) if sessions else None,
         **row,
     }
+
+
+def clicks_by_day(clicks: pl.LazyFrame) -> pl.DataFrame:
+    """Return each day (UTC) that has clicks with their number, in order."""
+    day = pl.col(TIME).dt.date().alias(DAY)
+    counts = clicks.group_by(day).agg(pl.len().cast(pl.Int64).alias(CLICKS_OF_DAY))
+    return counts.sort(DAY).collect(engine="streaming")
 
 
 def first_clicks(train: pl.LazyFrame) -> pl.DataFrame:

@@ -5,18 +5,14 @@ differences only. `conf/base/parameters.yml` shows where each block is set.
 """
 
 from tronrec.params.columns import Columns, IdType, TimeUnit
-from tronrec.params.data import (
-    FilteringParams,
-    IngestionParams,
-    SimulationParams,
-    SplittingParams,
-)
+from tronrec.params.data import FilteringParams, IngestionParams, SimulationParams
 from tronrec.params.dataset import DatasetParams, ParallelParams
 from tronrec.params.experiment import ExperimentParams, MetricParams
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
 from tronrec.params.recommendation import LARGEST_K, RecommendationParams, Search
 from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
+from tronrec.params.splitting import HeldOut, SplittingParams, parse_moment
 from tronrec.params.strict import Params
 from tronrec.params.system import (
     Granularity,
@@ -46,6 +42,7 @@ __all__ = [
     "ExperimentParams",
     "FilteringParams",
     "Granularity",
+    "HeldOut",
     "IdType",
     "IngestionParams",
     "LossParams",
@@ -67,4 +64,5 @@ __all__ = [
     "TimeUnit",
     "TrainingParams",
     "TuningParams",
+    "parse_moment",
 ]

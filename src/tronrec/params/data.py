@@ -1,4 +1,4 @@
-"""Parameters of the data: how clicks are read, kept, divided, and made up."""
+"""Parameters of the data: how clicks are read, kept, and made up."""
 
 import re
 from decimal import Decimal
@@ -53,23 +53,6 @@ class FilteringParams(Params):
     """Sessions with fewer clicks are dropped, before and after the items are."""
     min_item_support: int = Field(5, ge=1)
     """Items with fewer clicks are dropped."""
-
-
-class SplittingParams(Params):
-    """How sessions are divided over time into training, validation and test (UTC)."""
-
-    by: Literal["time", "files"] = "time"
-    """`files`: the publisher's test file is the test set; without one, by time."""
-    session_time: Literal["first_click", "last_click"] = "first_click"
-    """The moment of a session that decides where it belongs."""
-    test_days: float = Field(7, gt=0)
-    """Length of the test period, counted back from the newest session start."""
-    from_midnight: bool = False
-    """Count back from 00:00 of the newest day, not from the newest session start."""
-    trim: bool = False
-    """Cut a training session's clicks at the start of the test period."""
-    validation_days: float = Field(1, ge=0)
-    """The newest part of the training period, held out to choose the epoch; 0: none."""
 
 
 class SimulationParams(Params):

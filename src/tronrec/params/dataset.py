@@ -4,16 +4,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tronrec.params.data import (
-    FilteringParams,
-    IngestionParams,
-    SimulationParams,
-    SplittingParams,
-)
+from tronrec.params.data import FilteringParams, IngestionParams, SimulationParams
 from tronrec.params.experiment import ExperimentParams
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
 from tronrec.params.recommendation import RecommendationParams
 from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
+from tronrec.params.splitting import SplittingParams
 from tronrec.params.strict import Params
 from tronrec.params.system import SystemParams
 from tronrec.params.tuning import TuningParams

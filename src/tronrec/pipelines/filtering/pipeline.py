@@ -11,7 +11,12 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.filter_clicks,
-                inputs=["clicks", "params:filtering"],
+                inputs=[
+                    "clicks",
+                    "params:filtering",
+                    "params:splitting.since",
+                    "params:splitting.until",
+                ],
                 outputs=["filtered_clicks", "filtering_drops"],
                 name="filter_clicks",
             ),
