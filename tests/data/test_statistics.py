@@ -2,11 +2,12 @@
 
 import json
 import statistics
+from collections import Counter
 
 from hypothesis import given, settings
 
 from reference.clicks import EPOCH, Click, Log, in_order, logs, sessions_of, table
-from tronrec.data.statistics import describe
+from tronrec.data.statistics import clicks_by_day, describe, tabulate_days
 
 
 @settings(max_examples=50)
@@ -37,4 +38,16 @@ def test_an_empty_table_has_no_lengths_and_no_times() -> None:
         "sessions": 0,
         "events": 0,
         "items": 0,
+    }
+
+
+@settings(max_examples=50)
+@given(log=logs(two_files=True).map(in_order))
+def test_days_are_those_of_the_clicks(log: Log) -> None:
+    parts = {"clicks": log, "test": [click for click in log if click.test_file]}
+    found = tabulate_days({n: clicks_by_day(table(part)) for n, part in parts.items()})
+    counted = {n: Counter(str(c.time.date()) for c in log) for n, log in parts.items()}
+    days = sorted(counted["clicks"])
+    assert found == {"day": days} | {
+        name: [counts[day] for day in days] for name, counts in counted.items()
     }

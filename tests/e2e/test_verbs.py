@@ -38,6 +38,12 @@ def test_train_goes_from_raw_files_to_the_report(trained):
         f"| events in the training files |  | {read['train']['events']:,} |" in summary
     )
     assert f"| clicks |  | {read['clicks']:,} |" in summary
+    low, high = metrics["intervals"]["tron_xl"]["recall@20"]
+    recall = metrics["metrics"]["recall@20"]
+    assert low <= recall <= high
+    assert f"| recall@20 | {recall:.4f} [{low:.4f}, {high:.4f}] |" in summary
+    days = json.loads((reports / "days.json").read_text())
+    assert sum(days["clicks"]) == read["clicks"]
     history = pl.read_parquet(shop.data / "06_models" / dataset / "history.parquet")
     assert history["epoch"].to_list() == [1, 2]
     assert history["validation_mrr@20"].null_count() == 0

@@ -7,9 +7,11 @@ from tronrec.evaluation.metrics import mean_reciprocal_rank, recall
 from tronrec.evaluation.significance import (
     compare,
     intervals,
+    intervals_of_systems,
     p_values,
     session_scores,
 )
+from tronrec.reporting.verdict import compare_with_baselines
 
 SESSION = np.repeat(np.arange(200), np.arange(200) % 5 + 1)
 
@@ -80,3 +82,21 @@ def test_without_the_subject_nothing_is_compared():
         "mrr@20",
         "mrr@20_interval",
     }
+
+
+def test_intervals_of_a_summary_are_those_of_the_report():
+    ranks = {"ours": random_ranks(0, 9), "theirs": random_ranks(1, 12)}
+    found = intervals_of_systems(ranks, SESSION)
+    rows = compare_with_baselines(ranks, SESSION, 20)
+    assert found == {
+        row["system"]: {
+            "recall@20": row["recall_interval"],
+            "mrr@20": row["mrr_interval"],
+        }
+        for row in rows
+    }
+    alone = intervals_of_systems({"ours": ranks["ours"]}, SESSION)
+    for metric, interval in alone["ours"].items():
+        assert interval == pytest.approx(found["ours"][metric])
+    low, high = found["ours"]["recall@20"]
+    assert low < recall(ranks["ours"], 20) < high

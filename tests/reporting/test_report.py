@@ -9,6 +9,7 @@ from plotly.offline import get_plotlyjs
 from tronrec.data.packed import PackedSessions
 from tronrec.reporting import analysis, slices
 from tronrec.reporting.report import write_report
+from tronrec.reporting.report_figures import days_figure
 
 ITEMS = pl.DataFrame({"item_id": [7, 8, 9, 5], "count": [50, 30, 15, 5]})
 EVENTS = pl.DataFrame(
@@ -25,6 +26,14 @@ SESSION = {"session_id": [0, 0, 1, 2]}
 PREPARATION = {
     "filtering": {"clicks": 90, "dropped": {}, "kept": {"filtered": 80}},
     "splitting": {"dropped": {}, "kept": {"train": 60, "test": 15}},
+}
+DAYS = {
+    "day": ["2026-01-01", "2026-01-02", "2026-01-05"],
+    "clicks": [60, 28, 2],
+    "fit": [45, 0, 0],
+    "validation": [15, 0, 0],
+    "test": [0, 15, 0],
+    "borders": {"validation": "2026-01-01T18:00:00+00:00", "test": None},
 }
 
 
@@ -45,7 +54,7 @@ def numbers() -> dict[str, object]:
             {"epoch": 2, "loss": 3.25, "validation_recall@20": 0.5},
         ],
         "test": test,
-        "data": analysis.analyse_data(fit, ITEMS, PREPARATION),
+        "data": analysis.analyse_data(fit, ITEMS, PREPARATION, DAYS),
         "examples": [
             {"clicks": ["a<b>", "c"], "target": "t", "recommended": ["u", "t"]}
         ],
@@ -97,7 +106,7 @@ def test_the_page_is_whole_and_needs_no_network(numbers):
     ours = page.replace(get_plotlyjs(), "")
     assert not re.search(r"https?://", ours)
     assert len(set(re.findall(r'id="(figure-[\d-]+)"', page))) == page.count("<figure>")
-    assert page.count("<figure>") == 3 + len(slices.group_events(EVENTS)) + 4
+    assert page.count("<figure>") == 3 + len(slices.group_events(EVENTS)) + 5
     assert numbers["test"]["verdict"] in page
 
 
@@ -113,3 +122,13 @@ def test_a_run_without_baselines_has_a_report(numbers):
     alone = analysis.analyse_test(EVENTS, model, pl.DataFrame(SESSION), 20)
     alone["catalogue"] = numbers["test"]["catalogue"]
     assert "compared with no baseline" in write_report(numbers | {"test": alone})
+
+
+def test_every_click_of_a_day_is_in_its_bar(numbers):
+    figure = days_figure(numbers["data"]["days"])
+    bars = {bar.name: list(bar.y) for bar in figure.data}
+    assert list(bars) == ["fitted", "validation", "test", "left out or dropped"]
+    assert [*map(sum, zip(*bars.values(), strict=True))] == DAYS["clicks"]
+    assert bars["left out or dropped"] == [0, 13, 2]
+    (border,) = figure.layout.shapes
+    assert border.x0 == DAYS["borders"]["validation"]

@@ -48,6 +48,10 @@ def metrics(system: str = "tron_xl") -> dict[str, object]:
         "items": 43_097,
         "metrics": scores(0.5432),
         "baselines": {"most_popular": scores(0.01), "last_item": scores(0.1)},
+        "intervals": {
+            system: {"recall@20": [0.53, 0.55], "mrr@20": [0.26, 0.28]},
+            "last_item": {"recall@20": [0.09, 0.11], "mrr@20": [0.04, 0.06]},
+        },
     }
 
 
@@ -90,7 +94,13 @@ def test_results_stand_beside_baselines_and_the_papers_system() -> None:
     header, _, recall, mrr, coverage = rows(result_table(metrics(), DIGINETICA))
 
     assert header == ["", "TRON XL-Negs", "most_popular", "last_item", "paper"]
-    assert recall == ["recall@20", "0.5432", "0.0100", "0.1000", "0.5410"]
+    assert recall == [
+        "recall@20",
+        "0.5432 [0.5300, 0.5500]",
+        "0.0100",
+        "0.1000 [0.0900, 0.1100]",
+        "0.5410",
+    ]
     assert mrr[-1] == "0.1820"
     assert coverage == ["coverage@20", "0.5000", "0.5000", "0.5000", ""]
 
@@ -148,6 +158,16 @@ def test_summary_tells_how_the_run_went() -> None:
     assert "60,858 events of 15,963 test sessions" in page
     assert result_table(metrics(), DIGINETICA) in page
     assert table in page
+
+
+def test_what_makes_a_measurement_doubtful_stands_above_it() -> None:
+    cautions = ["The test period has 5 events.", "So has validation."]
+    page = summary(SHOP, DatasetParams(), metrics(), history(), "", cautions)
+    before, _, after = page.partition("\n\n**Caution.** The test period has 5 events.")
+    assert before.endswith("by bootstrap over test sessions.")
+    assert after.startswith("\n\n**Caution.** So has validation.\n\n| ")
+    without = summary(SHOP, DatasetParams(), metrics(), history(), "")
+    assert "test sessions.\n\n| " in without
 
 
 def test_summary_without_validation_sessions() -> None:

@@ -1,5 +1,6 @@
 """The sizes of a data set's parts, as the paper's Table 1 counts them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,23 @@ def clicks_by_day(clicks: pl.LazyFrame) -> pl.DataFrame:
     day = pl.col(TIME).dt.date().alias(DAY)
     counts = clicks.group_by(day).agg(pl.len().cast(pl.Int64).alias(CLICKS_OF_DAY))
     return counts.sort(DAY).collect(engine="streaming")
+
+
+def tabulate_days(by_part: Mapping[str, pl.DataFrame]) -> dict[str, list[Any]]:
+    """Return the clicks of each part on each day that any has, ready for JSON.
+
+    Args:
+        by_part: Part -> what `clicks_by_day` returns.
+    """
+    days = pl.concat([table.select(DAY) for table in by_part.values()]).unique()
+    table = days.sort(DAY)
+    for part, counts in by_part.items():
+        named = counts.rename({CLICKS_OF_DAY: part})
+        table = table.join(named, on=DAY, how="left", maintain_order="left")
+    found = table.with_columns(
+        pl.col(DAY).cast(pl.String), pl.exclude(DAY).fill_null(0)
+    )
+    return found.to_dict(as_series=False)
 
 
 def first_clicks(train: pl.LazyFrame) -> pl.DataFrame:

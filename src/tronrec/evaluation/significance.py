@@ -14,6 +14,10 @@ LEVEL = 0.95
 """Share of the resampled metrics that an interval covers."""
 
 
+RESAMPLES = 1_000
+"""Draws behind the intervals of a run: at 95 %, 25 are beyond each end."""
+
+
 def session_scores(
     ranks: Int[np.ndarray, "events"], session: Int[np.ndarray, "events"], k: int
 ) -> Float[np.ndarray, "sessions 2"]:
@@ -121,3 +125,19 @@ def compare(
             for metric, p_value in zip(metrics, pair, strict=True):
                 results[name][f"{metric}_p"] = p_value
     return results
+
+
+def intervals_of_systems(
+    ranks: Mapping[str, Int[np.ndarray, "events"]], session: Int[np.ndarray, "events"]
+) -> dict[str, dict[str, list[float]]]:
+    """Return the interval of each system's Recall@20 and MRR@20, as a report has it.
+
+    The arguments are those of `compare`.
+    """
+    found = compare(ranks, session, subject="", resamples=RESAMPLES)
+    return {
+        name: {
+            metric: scores[f"{metric}_interval"] for metric in ("recall@20", "mrr@20")
+        }
+        for name, scores in found.items()
+    }

@@ -70,18 +70,21 @@ def analyse_data(
     fit: PackedSessions,
     items: pl.DataFrame,
     preparation: Mapping[str, Any],
+    days: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the funnel of clicks, the lengths of sessions and what items are worth.
+    """Return the clicks by day and stage, the lengths of sessions, items' worth.
 
     Args:
         fit: The sessions that the model learned from.
         items: The item index.
         preparation: What became of every click, stage by stage.
+        days: The clicks of each day, in all and by part, and when periods begin.
     """
     lengths = np.bincount(np.minimum(np.diff(fit.offsets), LONGEST))
     counts = items[COUNT].to_numpy()
     places = np.unique(np.geomspace(1, len(counts), POINTS).astype(np.int64))
     return {
+        "days": dict(days),
         "funnel": funnel(preparation),
         "lengths": {
             str(n): int(count) for n, count in enumerate(lengths.tolist()) if count

@@ -47,6 +47,13 @@ class Picture(NamedTuple):
     figure: go.Figure
 
 
+class Section(NamedTuple):
+    """Pictures under one heading."""
+
+    title: str
+    pictures: list[Picture]
+
+
 def write_report(numbers: Numbers) -> str:
     """Return the page.
 
@@ -74,69 +81,73 @@ def write_report(numbers: Numbers) -> str:
     )
 
 
-def _sections(numbers: Numbers) -> Iterator[tuple[str, list[Picture]]]:
-    test, data, k = numbers["test"], numbers["data"], numbers["test"]["k"]
-    model = test["systems"][0]["system"]
-    caption = f"Recall@{k} as bars, MRR@{k} as diamonds."
-    yield (
-        "Against what needs no training",
-        [
-            Picture(
-                "",
-                f"Recall@{k} and MRR@{k} of all test events, with 95 % intervals by "
-                "bootstrap over sessions.",
-                figures.systems_figure(test["systems"], k),
-            )
-        ],
+def _sections(numbers: Numbers) -> Iterator[Section]:
+    """Yield the sections of the page in their order."""
+    yield _comparison(numbers["test"])
+    yield _training(numbers)
+    yield _groups(numbers["test"])
+    yield _data(numbers["data"], numbers["test"])
+
+
+def _comparison(test: Numbers) -> Section:
+    k = test["k"]
+    caption = (
+        f"Recall@{k} and MRR@{k} of all test events, with 95 % intervals by bootstrap "
+        "over sessions."
     )
-    yield (
-        "Training",
-        [
-            Picture(
-                "Recall@20 after every epoch",
-                "On held-out sessions; the model kept is that of epoch "
-                f"{numbers['epoch']}.",
-                figures.epochs_figure(numbers["epochs"], model),
-            ),
-            Picture(
-                "Loss", "Mean of each epoch.", figures.loss_figure(numbers["epochs"])
-            ),
-        ],
+    drawn = figures.systems_figure(test["systems"], k)
+    return Section("Against what needs no training", [Picture("", caption, drawn)])
+
+
+def _training(numbers: Numbers) -> Section:
+    epochs, model = numbers["epochs"], numbers["test"]["systems"][0]["system"]
+    recall = Picture(
+        "Recall@20 after every epoch",
+        f"On held-out sessions; the model kept is that of epoch {numbers['epoch']}.",
+        figures.epochs_figure(epochs, model),
     )
-    yield (
-        "Where it is good, and where not",
-        [
-            Picture(group["title"], caption, drawn)
-            for group in test["groups"].values()
-            for drawn in [figures.group_figure(group)]
-        ],
-    )
-    yield (
-        "The data",
-        [
-            Picture(
-                "What is shown, and what is clicked",
-                "Tenths of all clicks, the most popular items first: the share of "
-                f"items that was among anyone's first {k}, and of the test clicks.",
-                figures.catalogue_figure(test["catalogue"]),
-            ),
-            Picture(
-                "Clicks left",
-                "After each stage.",
-                figures.funnel_figure(data["funnel"]),
-            ),
-            Picture(
-                "Length of sessions",
-                "Of the sessions fitted; the last bar has all longer ones.",
-                figures.lengths_figure(data["lengths"]),
-            ),
-            Picture(
-                "Popularity of items",
-                "Clicks in the training period.",
-                figures.popularity_figure(data["popularity"]),
-            ),
-        ],
-    )
+    loss = Picture("Loss", "Mean of each epoch.", figures.loss_figure(epochs))
+    return Section("Training", [recall, loss])
+
+
+def _groups(test: Numbers) -> Section:
+    caption = f"Recall@{test['k']} as bars, MRR@{test['k']} as diamonds."
+    pictures = [
+        Picture(group["title"], caption, figures.group_figure(group))
+        for group in test["groups"].values()
+    ]
+    return Section("Where it is good, and where not", pictures)
+
+
+def _data(data: Numbers, test: Numbers) -> Section:
+    pictures = [
+        Picture(
+            "Clicks of each day",
+            "By what became of them. Lines: where a period begins, by the moment that "
+            "decides where a session belongs.",
+            figures.days_figure(data["days"]),
+        ),
+        Picture(
+            "What is shown, and what is clicked",
+            "Tenths of all clicks, the most popular items first: the share of items "
+            f"that was among anyone's first {test['k']}, and of the test clicks.",
+            figures.catalogue_figure(test["catalogue"]),
+        ),
+        Picture(
+            "Clicks left", "After each stage.", figures.funnel_figure(data["funnel"])
+        ),
+        Picture(
+            "Length of sessions",
+            "Of the sessions fitted; the last bar has all longer ones.",
+            figures.lengths_figure(data["lengths"]),
+        ),
+        Picture(
+            "Popularity of items",
+            "Clicks in the training period.",
+            figures.popularity_figure(data["popularity"]),
+        ),
+    ]
+    return Section("The data", pictures)
 
 
 def _draw(picture: Picture, name: str) -> str:

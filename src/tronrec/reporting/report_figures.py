@@ -11,6 +11,12 @@ from tronrec.reporting.verdict import spoken
 
 MODEL, BASELINE = COLOURS[0], COLOURS[1]
 PLAIN = "#8a8a8a"
+PARTS = {
+    "fit": ("fitted", COLOURS[0]),
+    "validation": ("validation", COLOURS[4]),
+    "test": ("test", COLOURS[1]),
+}
+"""Parts of the clicks with their names and colours."""
 TALL = 300
 """Pixels of a figure; more where there are many bars."""
 
@@ -104,6 +110,32 @@ def group_figure(group: Numbers) -> go.Figure:
         yaxis={"tickformat": ".2f", "rangemode": "tozero"},
     )
     return _finish(figure, barmode="group", legend=True)
+
+
+def days_figure(days: Numbers) -> go.Figure:
+    """Return the clicks of each day by what became of them, and the borders.
+
+    Args:
+        days: `day` and the clicks of each, in all (`clicks`) and in `fit`, `validation`
+            and `test`; and when the last two begin, where time decides (`borders`).
+    """
+    figure = go.Figure()
+    used = [sum(parts) for parts in zip(*(days[part] for part in PARTS), strict=True)]
+    rest = [total - of_day for total, of_day in zip(days["clicks"], used, strict=True)]
+    shown = [(*look, days[part]) for part, look in PARTS.items()]
+    for name, colour, clicks in (*shown, ("left out or dropped", "#d0d0d0", rest)):
+        figure.add_bar(
+            x=days["day"],
+            y=clicks,
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate="%{x}: %{y:,}",
+        )
+    for part, begin in days["borders"].items():
+        if begin is not None:
+            figure.add_vline(x=begin, line={"color": PARTS[part][1], "dash": "dash"})
+    figure.update_layout(bargap=0.1, yaxis={"title": "Clicks"}, xaxis={"type": "date"})
+    return _finish(figure, barmode="stack", legend=True)
 
 
 def catalogue_figure(tenths: Sequence[Numbers]) -> go.Figure:

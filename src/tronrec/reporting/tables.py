@@ -54,20 +54,35 @@ def _period(counts: Mapping[str, Any]) -> list[str]:
 
 
 def result_table(metrics: Mapping[str, Any], dataset: ReportedData) -> str:
-    """Return every metric of the system, of the baselines and of the paper's system."""
+    """Return every metric of the system, of the baselines and of the paper's system.
+
+    Recall@20 and MRR@20 have their intervals, if they were measured.
+    """
     system = metrics["system"]
     columns = {LABELS.get(system, system): metrics["metrics"], **metrics["baselines"]}
     if paper := dataset.results.get(system):
         columns["paper"] = {"recall@20": paper.recall, "mrr@20": paper.mrr}
+    intervals = metrics.get("intervals", {})
+    bounds = {LABELS.get(name, name): found for name, found in intervals.items()}
     rows = [
-        [metric, *(_score(values.get(metric)) for values in columns.values())]
+        [
+            metric,
+            *(
+                _score(values.get(metric), bounds.get(name, {}).get(metric))
+                for name, values in columns.items()
+            ),
+        ]
         for metric in metrics["metrics"]
     ]
     return markdown_table(["", *columns], rows)
 
 
-def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _score(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return ""
+    if interval is None:
+        return f"{value:.4f}"
+    return f"{value:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"
 
 
 def changed_parameters(params: DatasetParams) -> list[tuple[str, object, object]]:
@@ -113,12 +128,13 @@ def epochs_per_hour(history: pl.DataFrame) -> float:
     return 3600 * history.height / float(history["seconds"].sum())
 
 
-def summary(
+def summary(  # noqa: PLR0913, PLR0917 - a page of several parts
     dataset: ReportedData,
     params: DatasetParams,
     metrics: Mapping[str, Any],
     history: pl.DataFrame,
     data: str,
+    cautions: Iterable[str] = (),
 ) -> str:
     """Return the one page that tells how a run went.
 
@@ -128,6 +144,7 @@ def summary(
         metrics: The measurement on the test set.
         history: One row an epoch.
         data: The tables about the data: its sizes, and what became of every row.
+        cautions: What makes the measurement doubtful.
     """
     system = metrics["system"]
     chosen = (
@@ -147,8 +164,10 @@ The same with figures: [report.html](report.html).
 ## Accuracy
 
 {metrics["events"]:,} events of {metrics["sessions"]:,} test sessions, each ranked \
-among all {metrics["items"]:,} items.
+among all {metrics["items"]:,} items. In brackets: 95 % interval by bootstrap over \
+test sessions.
 
+{"".join(map(_caution, cautions))}\
 {result_table(metrics, dataset)}
 ## Data
 
@@ -156,6 +175,10 @@ among all {metrics["items"]:,} items.
 ## Parameters that differ from the defaults
 
 {parameters_table(params)}"""
+
+
+def _caution(text: str) -> str:
+    return f"**Caution.** {text}\n\n"
 
 
 def _round(value: float) -> str:

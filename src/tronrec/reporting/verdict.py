@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tronrec.evaluation.significance import compare, intervals, session_scores
+from tronrec.evaluation.significance import (
+    RESAMPLES,
+    compare,
+    intervals,
+    session_scores,
+)
 from tronrec.reporting.paper import LABELS
-
-RESAMPLES = 1_000
 
 Ranks = Mapping[str, NDArray[np.int64]]
 """System -> rank of the target of each event; the model is the first."""

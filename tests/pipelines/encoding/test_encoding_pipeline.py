@@ -23,6 +23,8 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     catalog["ingestion_report"] = {"clicks": len(everything)}
     for stage, drops in (("filtering", 0), ("splitting", 0), ("validation", 1)):
         catalog[f"{stage}_drops"] = {"for a reason": drops}
+    catalog["validation_period"] = {}
+    catalog["test_period"] = {"begins": "2022-08-01T00:00:00+00:00", "warning": None}
     out = SequentialRunner().run(create_pipeline(), catalog)
     numbers = {
         part: out[f"{part}_sessions"].load().items.tolist()
@@ -35,4 +37,12 @@ def test_clicks_become_sessions_of_item_numbers() -> None:
     statistics = out["statistics"].load()
     assert {part: statistics[part]["events"] for part in parts} == {
         part: len(log) for part, log in parts.items()
+    }
+    assert out["days"].load() == {
+        "day": ["2022-08-01"],
+        "clicks": [10],
+        "fit": [4],
+        "validation": [2],
+        "test": [3],
+        "borders": {"validation": None, "test": "2022-08-01T00:00:00+00:00"},
     }

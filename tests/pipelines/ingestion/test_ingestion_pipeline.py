@@ -31,4 +31,9 @@ def test_raw_files_become_clicks_and_a_report(tmp_path: Path) -> None:
 
 def test_clicks_that_are_swapped_in_need_no_raw_files() -> None:
     both = create_pipeline() + filtering.create_pipeline()
-    assert both.from_inputs("clicks").inputs() == {"clicks", "params:filtering"}
+    assert both.from_inputs("clicks").inputs() == {
+        "clicks",
+        "params:filtering",
+        "params:splitting.since",
+        "params:splitting.until",
+    }

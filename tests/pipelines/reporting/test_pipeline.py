@@ -38,6 +38,7 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
             **COUNTS,
             "metrics": {"recall@20": 0.5, "mrr@20": 0.25},
             "baselines": {"most_popular": {"recall@20": 0.1, "mrr@20": 0.05}},
+            "intervals": {"tron_xl": {"recall@20": [0.4, 0.6], "mrr@20": [0.2, 0.3]}},
         },
         "history": pl.DataFrame(
             {
@@ -59,6 +60,13 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
                 "dropped": {"on rare items": 1},
                 "kept": {"filtered": 6},
             }
+        },
+        "validation_period": {"warning": "The validation period has little."},
+        "test_period": {"warning": None},
+        "days": {
+            "day": ["2022-08-01"],
+            **{name: [3] for name in ("clicks", "fit", "validation", "test")},
+            "borders": {"validation": None, "test": None},
         },
         "fit_sessions": sessions,
         "validation_sessions": sessions,
@@ -92,8 +100,9 @@ def test_reports_are_written_where_the_catalog_says(
     assert figure.data[0].name == "TRON XL-Negs, validation"
     summary = (folder / "summary.md").read_text("utf-8")
     assert summary.startswith("# TRON XL-Negs on otto (not the paper's clicks)\n")
-    assert "| recall@20 | 0.5000 | 0.1000 |\n" in summary
+    assert "| recall@20 | 0.5000 [0.4000, 0.6000] | 0.1000 |\n" in summary
     assert (folder / "statistics.md").read_text("utf-8") in summary
+    assert "**Caution.** The validation period has little.\n" in summary
     assert "| filtering: on rare items | 1 |  |" in summary
     numbers = json.loads((folder / "report.json").read_text("utf-8"))
     assert [row["recall"] for row in numbers["test"]["systems"]] == [0.5, 0.5]

@@ -6,8 +6,9 @@ import polars as pl
 
 from tronrec.data import account
 from tronrec.data.codes import to_codes, to_ids
-from tronrec.data.engine import Table, engine_of
+from tronrec.data.engine import Record, Table, engine_of
 from tronrec.data.packed import PackedSessions
+from tronrec.data.statistics import tabulate_days
 
 
 def index_items(train: Table, item_ids: pl.DataFrame) -> pl.DataFrame:
@@ -40,6 +41,22 @@ def count_statistics(
 
 def _describe(clicks: Table) -> dict[str, Any]:
     return engine_of(clicks).describe(clicks)
+
+
+def count_days(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
+    clicks: Table,
+    fit: Table,
+    validation: Table,
+    test: Table,
+    validation_period: Record,
+    test_period: Record,
+) -> dict[str, Any]:
+    """Return the clicks of each day in all and by part, and when periods begin."""
+    parts = {"clicks": clicks, "fit": fit, "validation": validation, "test": test}
+    periods = {"validation": validation_period, "test": test_period}
+    by_part = {name: engine_of(t).clicks_by_day(t) for name, t in parts.items()}
+    borders = {name: period.get("begins") for name, period in periods.items()}
+    return tabulate_days(by_part) | {"borders": borders}
 
 
 def account_for_clicks(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one

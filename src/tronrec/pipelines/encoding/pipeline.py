@@ -36,6 +36,19 @@ def create_pipeline() -> Pipeline:
                 name="count_statistics",
             ),
             Node(
+                nodes.count_days,
+                inputs=[
+                    "clicks",
+                    "fit_clicks",
+                    "validation_clicks",
+                    "test_clicks",
+                    "validation_period",
+                    "test_period",
+                ],
+                outputs="days",
+                name="count_days",
+            ),
+            Node(
                 nodes.account_for_clicks,
                 inputs=[
                     "ingestion_report",

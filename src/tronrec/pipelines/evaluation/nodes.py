@@ -7,6 +7,7 @@ import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
+from tronrec.evaluation.significance import intervals_of_systems
 from tronrec.params import EvaluationParams
 from tronrec.schemas import BEST_RANK, COUNT, ITEM, SESSION
 
@@ -69,8 +70,22 @@ def draw_examples(
 
 
 def collect_metrics(
-    model: dict[str, Any], baselines: dict[str, dict[str, float]]
+    model: dict[str, Any],
+    baselines: dict[str, dict[str, float]],
+    model_ranks: pl.DataFrame,
+    baseline_ranks: pl.DataFrame,
 ) -> dict[str, Any]:
-    """Return one record of what was measured, figures before parameters."""
+    """Return one record of what was measured, figures before parameters.
+
+    Intervals are of the model and its baselines, by the name of their ranks.
+    """
     facts = {name: value for name, value in model.items() if name != "parameters"}
-    return {**facts, "baselines": baselines, "parameters": model["parameters"]}
+    together = pl.concat([model_ranks, baseline_ranks.drop(SESSION)], how="horizontal")
+    session = together.drop_in_place(SESSION).to_numpy()
+    ranks = {name: together[name].to_numpy() for name in together.columns}
+    return {
+        **facts,
+        "baselines": baselines,
+        "intervals": intervals_of_systems(ranks, session),
+        "parameters": model["parameters"],
+    }

@@ -41,7 +41,12 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.collect_metrics,
-                inputs=["model_metrics", "baseline_metrics"],
+                inputs=[
+                    "model_metrics",
+                    "baseline_metrics",
+                    "model_test_ranks",
+                    "baseline_test_ranks",
+                ],
                 outputs="metrics",
                 name="collect_metrics",
             ),

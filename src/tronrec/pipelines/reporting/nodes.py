@@ -5,7 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from tronrec.data.engine import Table, engine_of
+from tronrec.data.engine import Record, Table, engine_of
 from tronrec.data.packed import PackedSessions
 from tronrec.params import (
     DatasetParams,
@@ -67,12 +67,16 @@ def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     statistics: dict[str, Any],
     ingestion_report: dict[str, Any],
     preparation_report: dict[str, Any],
+    validation_period: Record,
+    test_period: Record,
 ) -> str:
     """Return the one page that tells how the run went."""
     data = identify(dataset, statistics)
     sizes = tables.statistics_table(statistics, data)
     rows = account.account_table(ingestion_report, preparation_report)
-    return tables.summary(data, params, metrics, history, f"{sizes}\n{rows}")
+    periods = validation_period, test_period
+    cautions = [found for period in periods if (found := period.get("warning"))]
+    return tables.summary(data, params, metrics, history, f"{sizes}\n{rows}", cautions)
 
 
 def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -102,6 +106,7 @@ def collect_report(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     fit: PackedSessions,
     items: pl.DataFrame,
     preparation_report: dict[str, Any],
+    days: dict[str, Any],
     test_analysis: dict[str, Any],
     examples: dict[str, Any],
 ) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def collect_report(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         "epoch": metrics["epoch"],
         "epochs": history.to_dicts(),
         "test": test_analysis,
-        "data": analysis.analyse_data(fit, items, preparation_report),
+        "data": analysis.analyse_data(fit, items, preparation_report, days),
         **examples,
     }
 
