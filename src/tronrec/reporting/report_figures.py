@@ -17,6 +17,7 @@ PARTS = {
     "test": ("test", COLOURS[1]),
 }
 """Parts of the clicks with their names and colours."""
+MILLISECONDS_OF_A_DAY = 86_400_000
 TALL = 300
 """Pixels of a figure; more where there are many bars."""
 
@@ -129,13 +130,19 @@ def days_figure(days: Numbers) -> go.Figure:
             y=clicks,
             name=name,
             marker={"color": colour, "line": {"width": 0}},
+            # A bar stands over its day, not around the midnight before it.
+            xperiod=MILLISECONDS_OF_A_DAY,
+            xperiodalignment="middle",
             hovertemplate="%{x}: %{y:,}",
         )
-    for part, begin in days["borders"].items():
+    for begin in days["borders"].values():
         if begin is not None:
-            figure.add_vline(x=begin, line={"color": PARTS[part][1], "dash": "dash"})
+            figure.add_vline(
+                x=begin, line={"color": "black", "width": 1.5, "dash": "dot"}
+            )
     figure.update_layout(bargap=0.1, yaxis={"title": "Clicks"}, xaxis={"type": "date"})
-    return _finish(figure, barmode="stack", legend=True)
+    _finish(figure, barmode="stack", legend=True)
+    return figure.update_layout(legend={"traceorder": "normal"})
 
 
 def catalogue_figure(tenths: Sequence[Numbers]) -> go.Figure:
