@@ -74,7 +74,7 @@ def test_diginetica(
 ) -> None:
     clicks = read(find_raw_log(FORMATS["diginetica"], f"{FOLDER}/diginetica"))
     filtered, _ = filter_clicks(clicks, FilteringParams(min_item_support=support))
-    *parts, _ = split_clicks(
+    *parts, _, _ = split_clicks(
         filtered, SplittingParams(from_midnight=True), min_session_length=2
     )
     items = describe(parts[0])["items"]

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from pydantic import ValidationError
 
 from tronrec.data.events import TYPE
@@ -126,7 +128,9 @@ def test_a_missing_column_is_named(format: str, tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(
+        UserError, match=r"cannot be read .*set the format of raw_log to"
+    ):
         read(tmp_path / "log", "parquet", TYPED, b"visit;sku\n")
 
 
@@ -137,7 +141,13 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_header_that_is_no_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"log:1: the header cannot be read"):
-        read(tmp_path / "log", "csv", Columns(**NAMES), b"visit,\rsku,at\n1,2,3\n")
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"x" * 200_000 + b",y\n1,2\n")
+    with pytest.raises(UserError, match=r"log:1: lines end in a carriage return alone"):
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"visit,sku,at\r1,2,3\r")
+    with pytest.raises(UserError, match=r"among those of a blank line; name the col"):
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"\nvisit,sku,at\n1,2,3\n")
+    with pytest.raises(UserError, match=r"among visit;sku;at; .* and their separator"):
+        read(tmp_path / "log", "csv", Columns(**NAMES), b"visit;sku;at\n1;2;3\n")
     with pytest.raises(UserError) as caught:
         read(tmp_path / "log", "csv", Columns(**NAMES), b"x" * 10_000)
     assert len(str(caught.value)) < 500
@@ -225,6 +235,30 @@ def test_parquet_values_that_are_no_id_are_bad(values: list, tmp_path: Path) -> 
     table.write_parquet(tmp_path / "log")
     _, (bad,) = read(tmp_path / "log", "parquet", Columns(**NAMES))
     assert (bad.line, bad.reason) == (1, "the item must be a whole number")
+
+
+def test_parquet_bytes_that_are_no_text_are_bad(tmp_path: Path) -> None:
+    ids = [b"x", b"\xff", b"", None, "é".encode()]
+    table = pl.DataFrame({"visit": [*"abcde"], "sku": ids, "at": [NOON] * 5})
+    table.write_parquet(tmp_path / "log")
+    rows, bad = read(tmp_path / "log", "parquet", TEXT)
+    assert [row[1] for row in rows] == ["x", "é"]
+    assert [line.line for line in bad] == [2, 3, 4]
+
+
+def test_a_parquet_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    values = pa.array([1])
+    columns = {"visit": 1, "sku": 2, "at": 1}
+    names = [name for name, times in columns.items() for _ in range(times)]
+    parquet.write_table(pa.Table.from_arrays([values] * 4, names), tmp_path / "log")
+    with pytest.raises(
+        UserError, match="a column is there twice among visit, sku, sku"
+    ):
+        read(tmp_path / "log", "parquet", Columns(**NAMES))
+    others = pa.Table.from_arrays([values] * 5, ["visit", "x", "x", "sku", "at"])
+    parquet.write_table(others, tmp_path / "log")
+    _, (bad,) = read(tmp_path / "log", "parquet", Columns(**NAMES, time_unit="s"))
+    assert bad.reason == "the time must be valid and from 1990 to 2099"
 
 
 def test_columns_have_numbers_where_there_is_no_header(tmp_path: Path) -> None:

@@ -156,12 +156,13 @@ def test_zeros_behind_zstd_are_damage() -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (bz2.compress(TEXT), "packed with bzip2"),
-        (lzma.compress(TEXT), "packed with xz"),
-        (TEXT.decode().encode("utf-16"), "text in UTF-16"),
-        (b"PK\x03\x04...", "a zip archive"),
+        (bz2.compress(TEXT), "packed with bzip2; make it plain"),
+        (lzma.compress(TEXT), "packed with xz; make it plain"),
+        (TEXT.decode().encode("utf-16"), "text in UTF-16; write it in UTF-8"),
+        (b"PK\x03\x04...", "a zip archive; make it plain"),
+        (b"PAR1\x15...", "a Parquet file; set the format of raw_log to parquet"),
     ],
 )
 def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
-    with pytest.raises(UserError, match=rf"log\.csv: {kind}; make it plain"):
+    with pytest.raises(UserError, match=rf"log\.csv: {kind}"):
         read(data)

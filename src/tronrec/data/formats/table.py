@@ -56,6 +56,10 @@ def begin_csv(first: bytes, columns: Columns) -> tuple[LineParser, bool]:
     """
     separator = columns.separator if len(columns.separator) == 1 else UNIT_SEPARATOR
     text = first.decode("utf-8-sig", "replace").strip("\r\n")
+    if "\r" in text:
+        raise RefusedError(
+            "lines end in a carriage return alone; write them with a line feed (\\n)"
+        )
     text = text.replace(columns.separator, separator)
     has_quotes = columns.quotes and len(columns.separator) == 1
     names = text.split(separator)
@@ -109,7 +113,7 @@ def read_parquet(file: BinaryIO, columns: Columns) -> Iterator[pl.DataFrame]:
     """Yield the rows of a Parquet file, some at a time.
 
     Raises:
-        RefusedError: It lacks a column.
+        RefusedError: It lacks a column, or has one twice.
         ArrowException, OSError: The file is damaged, or no Parquet file.
     """
     table = parquet.ParquetFile(file)
@@ -121,14 +125,16 @@ def read_parquet(file: BinaryIO, columns: Columns) -> Iterator[pl.DataFrame]:
 def _check_names(names: list[str], columns: Columns) -> None:
     if missing := [name for name in columns.needed if name not in names]:
         raise RefusedError(
-            f"no column {', '.join(missing)} among {_listed(names)}; name the "
-            "columns under raw_log in the catalog"
+            f"no column {', '.join(missing)} among {_listed(names)}; name the columns "
+            f"{'' if names[1:] else 'and their separator '}under raw_log in the catalog"
         )
+    if any(names.count(name) > 1 for name in columns.needed):
+        raise RefusedError(f"a column is there twice among {_listed(names)}")
 
 
 def _listed(names: list[str]) -> str:
-    """Return the names; those of a file that is no table may be long."""
-    return ", ".join(names)[:200]
+    """Return the names; those of a file that is no table may be long, or none."""
+    return ", ".join(names)[:200] or "those of a blank line"
 
 
 def _unparse(clicks: pl.DataFrame, columns: Columns) -> pl.DataFrame:

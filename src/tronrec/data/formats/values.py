@@ -45,8 +45,10 @@ def _session(table: pl.DataFrame, columns: Columns) -> pl.Series:
 
 def _id(values: pl.Series, kind: pl.DataType) -> pl.Series:
     """Return a column as ids; neither a fraction nor an empty or long text is one."""
-    if isinstance(values.dtype, pl.Binary | pl.Categorical | pl.Enum):
-        values = values.cast(pl.String, strict=False)
+    if values.dtype == pl.Binary:
+        values = _decode(values)
+    if isinstance(values.dtype, pl.Categorical | pl.Enum):
+        values = values.cast(pl.String)
     if not (values.dtype.is_integer() or values.dtype == pl.String):
         return _nulls(len(values), kind)
     ids = values.cast(kind, strict=False)
@@ -54,6 +56,21 @@ def _id(values: pl.Series, kind: pl.DataType) -> pl.Series:
         return ids
     fits = ids.str.len_bytes().is_between(1, LONGEST_ID)
     return ids if fits.all() else ids.set(~fits, None)
+
+
+def _decode(values: pl.Series) -> pl.Series:
+    """Return bytes as text; those that are no UTF-8 become null."""
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return pl.Series([*map(_decode_one, values)], dtype=pl.String)
+
+
+def _decode_one(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _nulls(count: int, kind: pl.DataType) -> pl.Series:

@@ -186,7 +186,10 @@ def _read_table(log: RawLog, reader: TableReader, raw: RawFile) -> Iterator[Part
     except RefusedError as error:
         raise UserError(f"{raw}: {error}") from None
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{raw}: cannot be read ({error})") from error
+        raise UserError(
+            f"{raw}: cannot be read ({error}); write it again, or set the format of "
+            "raw_log to what the file is"
+        ) from error
 
 
 def _show_row(table: pl.DataFrame, row: int) -> str:

@@ -42,16 +42,21 @@ _UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
 }
 """How packed files begin, and what unpacks one stream of them."""
 
+_PACK_AGAIN = "make it plain, .gz or .zst"
+
 _OTHER_KINDS = {
-    b"PK\x03\x04": "a zip archive",
-    b"\xfd7zXZ\x00": "packed with xz",
-    b"\x04\x22\x4d\x18": "packed with lz4",
-    **{b"BZh%d1AY&SY" % level: "packed with bzip2" for level in range(1, 10)},
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"PAR1\x15": "a Parquet file",
+    b"PK\x03\x04": f"a zip archive; {_PACK_AGAIN}",
+    b"\xfd7zXZ\x00": f"packed with xz; {_PACK_AGAIN}",
+    b"\x04\x22\x4d\x18": f"packed with lz4; {_PACK_AGAIN}",
+    **{
+        b"BZh%d1AY&SY" % level: f"packed with bzip2; {_PACK_AGAIN}"
+        for level in range(1, 10)
+    },
+    b"\xff\xfe": "text in UTF-16; write it in UTF-8",
+    b"\xfe\xff": "text in UTF-16; write it in UTF-8",
+    b"PAR1\x15": "a Parquet file; set the format of raw_log to parquet",
 }
-"""How files begin that are not read as lines."""
+"""How files begin that are not read as lines, and what to do."""
 
 
 def read_pieces(raw: RawFile, size: int) -> Iterator[bytes]:
@@ -74,7 +79,7 @@ def read_pieces(raw: RawFile, size: int) -> Iterator[bytes]:
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
         raise UserError(f"{raw}: damaged ({error}); fetch the file again") from error
     except _OtherKindError as error:
-        raise UserError(f"{raw}: {error}; make it plain, .gz or .zst") from None
+        raise UserError(f"{raw}: {error}") from None
 
 
 class _OtherKindError(ValueError):
