@@ -46,3 +46,20 @@ def test_simulated_clicks_can_be_saved_and_read(dataset: RawLogDataset) -> None:
 
 def test_the_description_names_folder_and_format(dataset: RawLogDataset) -> None:
     assert "format='otto'" in str(dataset)
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"sesion": "x"}, "columns.sesion: unknown parameter; did you mean session?"),
+        ({"time_unit": "h"}, "columns.time_unit = 'h': must be 'iso', 's', 'ms', 'us'"),
+        ("visit", "columns = 'visit': must be a block of names and values"),
+        ({"session": None}, "columns: session (null) and visitor (null) tell no"),
+    ],
+)
+def test_columns_that_cannot_be_are_named(columns: object, problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        RawLogDataset(filepath="/clicks/shop", format="csv", columns=columns)
+    first, line = str(caught.value).splitlines()
+    assert first == "Invalid catalog entry of /clicks/shop:"
+    assert line.strip().startswith(problem)

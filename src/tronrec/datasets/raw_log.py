@@ -7,12 +7,12 @@ from typing import Any
 import fsspec
 import polars as pl
 from kedro.io import AbstractDataset
-from pydantic import ValidationError
 
 from tronrec.data.formats import FORMATS
 from tronrec.data.reading.log import RawLog, find_raw_log
 from tronrec.errors import UserError
 from tronrec.params import Columns
+from tronrec.problems import find_problems
 
 
 class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
@@ -51,10 +51,12 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         self._fs_args = fs_args or {}
         self._credentials = credentials or {}
         self.metadata = metadata
-        try:
-            self._columns = Columns.model_validate(columns or {})
-        except ValidationError as error:
-            raise UserError(f"raw_log.columns of {filepath}: {error}") from error
+        if problems := find_problems(Columns, columns or {}):
+            lines = (f"columns{name}{problem}" for name, problem in problems.items())
+            raise UserError(
+                "\n  ".join((f"Invalid catalog entry of {filepath}:", *lines))
+            )
+        self._columns = Columns.model_validate(columns or {})
 
     def load(self) -> RawLog:
         """Return where the files are; nothing is read."""

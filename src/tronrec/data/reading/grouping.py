@@ -84,7 +84,10 @@ def group_sessions(
     counts = clicks.group_by(BUCKET).len().collect(engine="streaming")
     sizes[counts[BUCKET].to_numpy()] = counts["len"].to_numpy()
     if not sizes.any():
-        raise UserError("The raw log has no clicks; its events are of other types")
+        raise UserError(
+            "The raw log has no clicks: its events are of other types; say which type "
+            "is a click under columns of raw_log in the catalog"
+        )
 
     def frames(_columns: list[str]) -> Iterator[pl.DataFrame]:
         with Progress("grouping", int(sizes.sum()), "clicks") as progress:
