@@ -237,6 +237,16 @@ def test_parquet_values_that_are_no_id_are_bad(values: list, tmp_path: Path) -> 
     assert (bad.line, bad.reason) == (1, "the item must be a whole number")
 
 
+def test_json_values_that_are_no_text_are_bad(tmp_path: Path) -> None:
+    values = ['"[1]"', "[1]", '"{"', '{"a": "b"}', "[]", "5", "[" * 5000 + "]" * 5000]
+    line = '{"visit": "a", "sku": %s, "at": "2024-05-01"}\n'
+    data = "".join(line % value for value in values)
+    rows, bad = read(tmp_path / "log", "jsonl", TEXT, data.encode())
+    assert [row[1] for row in rows] == ["[1]", "{", "5"]
+    assert [line.line for line in bad] == [2, 4, 5, 7]
+    assert bad[0].reason == "the item must be text of 1 to 200 bytes"
+
+
 def test_parquet_bytes_that_are_no_text_are_bad(tmp_path: Path) -> None:
     ids = [b"x", b"\xff", b"", None, "é".encode()]
     table = pl.DataFrame({"visit": [*"abcde"], "sku": ids, "at": [NOON] * 5})

@@ -4,6 +4,7 @@ It is a CSV file, a file of flat JSON objects, or a Parquet file.
 """
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
@@ -98,7 +99,28 @@ def _parse_jsonl(columns: Columns, lines: bytes) -> pl.DataFrame:
     table = pl.read_ndjson(lines, schema=_value_types(columns), ignore_errors=True)
     if table.height != count_lines(lines):
         raise RefusedError("a line is blank")
-    return parse_table(table, columns)
+    return parse_table(_without_nested(table, lines), columns)
+
+
+def _without_nested(table: pl.DataFrame, lines: bytes) -> pl.DataFrame:
+    """Return the values with null for lists and objects, which were read as text."""
+    rows = lines.split(b"\n")
+    for name, kind in table.schema.items():
+        if kind != pl.String:
+            continue
+        suspects = table[name].str.contains(r"^[\[{]").arg_true()
+        if nested := [row for row in suspects if _is_nested(rows[row], name)]:
+            table = table.with_columns(table[name].scatter(nested, None))
+    return table
+
+
+def _is_nested(line: bytes, name: str) -> bool:
+    """Return whether a value is a list or an object, or may be one."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(value, dict) or isinstance(value.get(name), list | dict)
 
 
 def _value_types(columns: Columns) -> Schema:
