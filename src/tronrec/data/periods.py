@@ -112,12 +112,12 @@ def judge_period(period: Period, days: Days) -> dict[str, Any]:
     }
 
 
-def cut_off(border: Border, days: Days) -> str:
-    """Return that the log ends in days with hardly any clicks, or an empty text."""
+def cut_off(border: Border, days: Days) -> str | None:
+    """Return what to set where a log ends in days with hardly any clicks."""
     if border.span is None or border.span.newest.date() <= days.last_usual:
-        return ""
+        return None
     return (
-        f". Set splitting.until to {days.last_usual + ONE_DAY}: from that day on there "
+        f"Set splitting.until to {days.last_usual + ONE_DAY}: from that day on there "
         "is less than a tenth of the usual clicks"
     )
 
@@ -131,14 +131,14 @@ def _advise(border: Border, days: Days, predictions: int) -> str:
         predictions: What the period has now.
     """
     if border.span is None:
-        return ". Set splitting.by to time"
+        return "Set splitting.by to time"
     if ended := cut_off(border, days):
         return ended
     if predictions >= FEW:
-        return f". Raise {border.length}, so that usual days are in it"
+        return f"Raise {border.length}, so that usual days are in it"
     if wanted := _longer(border, predictions):
-        return f". Raise {border.length} to {wanted:g} or more"
-    return ". Take more clicks: a longer period would leave too little to train on"
+        return f"Raise {border.length} to {wanted:g} or more"
+    return "Take more clicks: a longer period would leave too little to train on"
 
 
 def _longer(border: Border, predictions: int) -> float | None:
@@ -172,12 +172,12 @@ def _flaws(period: Period, days: Days, limit: int) -> Iterator[str]:
 
 def _explain(period: Period, days: Days, flaws: list[str]) -> str:
     """Return the flaws of a period, the days around it, and what to do, in words."""
-    border = period.border
-    advice = f"{_advise(border, days, period.predictions)}."
+    border, found = period.border, " and ".join(flaws)
+    advice = _advise(border, days, period.predictions)
     if border.begin is None:
-        return f"The test period, {border.place}, has {' and '.join(flaws)}{advice}"
+        return f"The test period, {border.place}, has {found}. {advice}."
     return (
-        f"The {border.part} period, from {border.place} on, has {' and '.join(flaws)}. "
-        f"Clicks of the days: {days.around(border.begin.date(), days.last_usual)}; "
-        f"usual: {days.usual:,}{advice}"
+        f"The {border.part} period, from {border.place} on, has {found}. Clicks of the "
+        f"days: {days.around(border.begin.date(), days.last_usual)}; usual: "
+        f"{days.usual:,}. {advice}."
     )

@@ -89,10 +89,12 @@ def _divide(clicks: pl.LazyFrame, border: Border, shortest: int) -> Division:
     dropped, period = _count(clicks, known, border, shortest)
     days = Days(clicks_by_day(clicks))
     if not period.clicks:
-        raise UserError(
+        problem = (
             f"None of the sessions from {border.place} on has {shortest} clicks on "
-            f"items known before; {border.remedy}{cut_off(border, days)}"
+            f"items known before; {border.remedy}"
         )
+        ended = cut_off(border, days)
+        raise UserError(f"{problem}. {ended}" if ended else problem)
     record = judge_period(period, days)
     return Division(early, keep_long(known, shortest), dropped, record)
 
