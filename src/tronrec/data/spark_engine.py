@@ -195,9 +195,8 @@ def _summarise(clicks: DataFrame) -> DataFrame:
 
 
 def _span_of(sessions: DataFrame) -> Span:
-    oldest, newest, number = sessions.agg(
-        f.min(FIRST), f.max(FIRST), f.count("*")
-    ).collect()[0]
+    ends = sessions.agg(f.min(FIRST), f.max(FIRST), f.count("*"))
+    oldest, newest, number = ends.collect()[0]
     return Span(to_moment(oldest), to_moment(newest), number)
 
 
@@ -208,12 +207,9 @@ def _find_border(sessions: DataFrame, params: SplittingParams, part: HeldOut) ->
         begin = find_begin(span.newest, params, length)
         return Border(part, params, begin, span)
     moment = f.col(params.session_time)
-    newest = sessions.orderBy(moment.desc()).limit(
-        sessions_of_share(length, span.sessions)
-    )
-    return Border(
-        part, params, to_moment(newest.agg(f.min(moment)).collect()[0][0]), span
-    )
+    number = sessions_of_share(length, span.sessions)
+    newest = sessions.orderBy(moment.desc()).limit(number).agg(f.min(moment))
+    return Border(part, params, to_moment(newest.collect()[0][0]), span)
 
 
 def _divide(
@@ -236,15 +232,14 @@ def _divide(
         table.count() for table in (before, cut, early, after, known, late)
     )
     if not of_early or not of_late:
-        period = "later" if of_early else "earlier"
+        empty = "later" if of_early else "earlier"
         raise UserError(
-            f"No session of the {period} period has {shortest} clicks on known items; "
+            f"No session of the {empty} period has {shortest} clicks on known items; "
             f"the border is {border.place}, {border.remedy}"
         )
     long = late.select(SESSION).distinct().count()
-    record = judge_period(
-        Period(border, long, of_late, of_after), Days(clicks_by_day(clicks))
-    )
+    period = Period(border, long, of_late, of_after)
+    record = judge_period(period, Days(clicks_by_day(clicks)))
     dropped = {
         "cut at the border": of_before - of_cut,
         "in short sessions": of_cut - of_early,

@@ -7,6 +7,11 @@ from tronrec.pipelines.encoding import nodes
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline of encoding."""
+    return _encode() + _count()
+
+
+def _encode() -> Pipeline:
+    """Return the nodes that number the items and pack the sessions."""
     return Pipeline(
         [
             Node(
@@ -24,6 +29,14 @@ def create_pipeline() -> Pipeline:
                 )
                 for part in ("fit", "validation", "test")
             ),
+        ]
+    )
+
+
+def _count() -> Pipeline:
+    """Return the nodes that count what became of the clicks."""
+    return Pipeline(
+        [
             Node(
                 nodes.count_statistics,
                 inputs=[
