@@ -156,3 +156,15 @@ def test_what_is_missing_is_named_with_what_makes_it(shop: Shop) -> None:
 def test_a_runner_that_cannot_work_is_refused(shop: Shop) -> None:
     printed = "<kedro.runner.parallel_runner.ParallelRunner object at 0x1>"
     assert "take ThreadRunner" in shop.refuse(PREPARE, runner=printed)
+
+
+def test_a_node_that_changes_a_parameter_changes_its_copy() -> None:
+    value = {"training": {"epochs": [1, 2]}}
+    names = "params:otto", "parameters"
+    catalog = RunCatalog()
+    for name in names:
+        catalog[name] = value
+    value["training"]["epochs"].append(3)
+    for name in names:
+        catalog.load(name)["training"]["epochs"].clear()
+        assert catalog.load(name) == {"training": {"epochs": [1, 2]}}

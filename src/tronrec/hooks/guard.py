@@ -9,7 +9,7 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from tronrec.claims import Claim, claimed
@@ -28,6 +28,17 @@ class RunCatalog(DataCatalog):
     def exists(self, ds_name: str) -> bool:
         """Return whether there is such an output, and its node has finished it."""
         return ds_name not in self.unfinished and super().exists(ds_name)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Add a data set, or a parameter, of which every load is a copy.
+
+        There are thousands of parameters. To find out how each is copied, Kedro would
+        look for three libraries, each time and for one of them in vain.
+        """
+        is_parameter = key == "parameters" or key.startswith("params:")
+        if is_parameter and not isinstance(value, AbstractDataset):
+            value = MemoryDataset(value, copy_mode="deepcopy")
+        super().__setitem__(key, value)
 
 
 class RunGuard:
