@@ -8,7 +8,8 @@ from tronrec import settings
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.params import DatasetParams, LossParams, ModelParams, SamplingParams
-from tronrec.systems import PUBLISHED
+
+PUBLISHED = ("diginetica", "yoochoose", "otto")
 
 
 def load(conf: Path, env: str = "local", **runtime_params: Any) -> SystemConfigLoader:
@@ -32,6 +33,20 @@ def test_every_environment_is_valid(conf: Path, env: str) -> None:
     for dataset in PUBLISHED:
         block = parameters[dataset]
         assert DatasetParams.model_validate(block).model_dump(mode="json") == block
+
+
+def test_an_entry_of_the_catalog_makes_a_data_set(conf: Path) -> None:
+    entry = "myshop.raw_log: {type: x, filepath: clicks, format: csv}"
+    (conf / "local/catalog_myshop.yml").write_text(entry)
+    write_local(conf, "myshop: {training: {epochs: 3}, experiment: {logs: replayed}}")
+    loader = load(conf)
+    assert loader.datasets == (*PUBLISHED, "shop", "myshop")
+    assert loader.replayed == {*PUBLISHED, "myshop"}
+    assert loader["parameters"]["myshop"]["training"]["epochs"] == 3
+    assert loader["catalog"]["myshop.live_log"]["filepath"] == "clicks"
+    with pytest.raises(UserError, match="  myshp: unknown; did you mean myshop\\?"):
+        load(conf, myshp={"training": {"epochs": 4}})["parameters"]
+    assert load(conf, "sample").datasets == (*PUBLISHED, "shop")
 
 
 def test_every_system_can_be_chosen(conf: Path, project: Path) -> None:

@@ -12,9 +12,11 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from tronrec.errors import UserError
 from tronrec.params import SystemParams, TrainingParams
-from tronrec.pipeline_registry import register_pipelines
-from tronrec.systems import DATASETS
+from tronrec.pipeline_registry import create_pipelines, register_pipelines
+
+DATASETS = ("diginetica", "yoochoose", "otto", "shop")
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -53,6 +55,35 @@ def test_every_verb_exists_for_every_data_set(pipelines: dict[str, Pipeline]) ->
     names = {f"{verb}_{dataset}" for verb in VERBS for dataset in DATASETS}
     assert set(pipelines) == names | {"__default__"}
     assert pipelines["__default__"] is pipelines["train_otto"]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "main"),
+    [(["a", "otto"], "train_otto"), (["b", "a"], "train_b")],
+)
+def test_any_name_has_every_verb(datasets: list[str], main: str) -> None:
+    pipelines = create_pipelines(datasets)
+    assert len(pipelines) == len(VERBS) * len(datasets) + 1
+    assert pipelines["__default__"] is pipelines[main]
+
+
+def test_no_data_set_has_no_pipeline() -> None:
+    assert create_pipelines([]) == {}
+
+
+def test_a_pipeline_means_one_thing() -> None:
+    problem = "pipeline simulate_experiment_a is also a verb of another data set"
+    with pytest.raises(UserError, match=problem):
+        create_pipelines(["a", "experiment_a"])
+
+
+def test_the_online_test_is_replayed_where_nobody_has_its_logs(
+    pipelines: dict[str, Pipeline],
+) -> None:
+    for dataset in DATASETS:
+        nodes = {node.name for node in pipelines[f"experiment_{dataset}"].nodes}
+        replays = f"{dataset}.replay_test" in nodes
+        assert replays == (dataset != "shop")
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -109,7 +140,7 @@ def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:
 def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
     code = (
         "import json, sys\n"
-        "from tronrec.pipeline_registry import register_pipelines\n"
+        "from tronrec.pipeline_registry import create_pipelines, register_pipelines\n"
         "register_pipelines()\n"
         "print(json.dumps('torch' in sys.modules))"
     )

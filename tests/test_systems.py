@@ -14,8 +14,10 @@ from tronrec.params import (
     ModelParams,
     SystemParams,
 )
-from tronrec.systems import DATASETS, merge, resolve_parameters
+from tronrec.systems import merge
+from tronrec.systems import resolve_parameters as resolve_with
 
+DATASETS = ("yoochoose", "otto")
 XL = {"systems": {"tron_xl": None}}
 DEFAULTS = DatasetParams().model_dump(mode="json")
 SYSTEM_DEFAULTS = SystemParams().model_dump(mode="json")
@@ -36,6 +38,10 @@ choices = st.fixed_dictionaries(
         "training": st.none() | st.fixed_dictionaries({"epochs": st.integers(1, 9)}),
     },
 )
+
+
+def resolve_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    return resolve_with(parameters, DATASETS)
 
 
 def compare_all(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +193,11 @@ def test_runtime_keys_pass() -> None:
         (
             {"seed": 1},
             f"seed: unknown; known: {', '.join(DATASETS)}, systems, tuning, raw_root",
+        ),
+        (
+            {"sausages": {}},
+            f"sausages: unknown; known: {', '.join(DATASETS)}, systems, tuning, "
+            "raw_root; a data set has an entry sausages.raw_log in the catalog",
         ),
         (
             {"otto": {"training": {"epochs": -1}}},

@@ -97,7 +97,7 @@ def test_the_search_is_the_same_for_all_data_sets_but_for_differences() -> None:
             }
         },
     }
-    resolved = resolve_parameters(parameters)
+    resolved = resolve_parameters(parameters, ["otto", "yoochoose"])
     otto, yoochoose = (resolved[name]["tuning"] for name in ("otto", "yoochoose"))
     assert otto["trials"] == yoochoose["trials"] == 9
     assert otto["space"]["model"]["dropout"]["high"] == 0.2
@@ -124,5 +124,5 @@ def test_the_search_is_the_same_for_all_data_sets_but_for_differences() -> None:
 )
 def test_a_bad_search_is_named(tuning: dict[str, Any], problem: str) -> None:
     with pytest.raises(UserError) as caught:
-        resolve_parameters({"systems": {"tron_xl": None}, "tuning": tuning})
+        resolve_parameters({"systems": {"tron_xl": None}, "tuning": tuning}, ["otto"])
     assert str(caught.value).count(problem) == 1

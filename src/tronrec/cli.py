@@ -14,11 +14,12 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
+from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
+from tronrec.hooks import use_config
 from tronrec.portable.command import export
 from tronrec.problems import suggest
 from tronrec.serving.command import serve
-from tronrec.systems import DATASETS
 
 
 class PlainCommand(click.Command):
@@ -43,6 +44,10 @@ class RunCommand(PlainCommand):
 
     def check(self, options: dict[str, Any]) -> None:
         """Refuse names that are not there."""
+        config = SystemConfigLoader.open(
+            options["env"], options["conf_source"], options["params"]
+        )
+        use_config(config)
         if options["pipeline"] and not options["pipelines"]:
             # The short -p is worth keeping; Kedro warns that its long form will go.
             options |= {"pipelines": [options["pipeline"]], "pipeline": None}
@@ -137,8 +142,9 @@ def runs(
     """Compare the finished runs on DATASET, or remove old ones."""
     from tronrec.reporting.runs import compare_runs, find_subject, page, text_table
 
-    if dataset not in DATASETS:
-        raise UserError(f"{dataset}: unknown; {suggest(dataset, DATASETS)}")
+    datasets = SystemConfigLoader.open(env, conf_source).datasets
+    if dataset not in datasets:
+        raise UserError(f"{dataset}: unknown; {suggest(dataset, datasets)}")
     with KedroSession.create(env=env, conf_source=conf_source) as session:
         assert isinstance(session, KedroSession)
         catalog = session.load_context().catalog

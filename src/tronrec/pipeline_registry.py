@@ -1,15 +1,20 @@
 """The verbs that `kedro run --pipelines` knows: one pipeline a verb and data set.
 
+The configuration names the data sets: see `tronrec.config`.
+
 Each node has its stage as a tag: `kedro run --pipelines=train_otto --tags=training`.
 
 The pipelines are imported by name, not found by Kedro: `find_pipelines()` would look
 for a folder named like the requested pipeline, `train_otto`, and fail.
 """
 
+from collections.abc import Collection, Sequence
 from types import ModuleType
 
 from kedro.pipeline import Pipeline
 
+from tronrec.config import SystemConfigLoader
+from tronrec.errors import UserError
 from tronrec.pipelines import (
     benchmark,
     encoding,
@@ -24,16 +29,53 @@ from tronrec.pipelines import (
     training,
     tuning,
 )
-from tronrec.systems import DATASETS, PUBLISHED
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return every verb on every data set; the main job, `train_otto`, by default."""
+    """Return every verb on every data set of the configuration in use."""
+    config = SystemConfigLoader.in_use
+    if config is None:
+        config = SystemConfigLoader.open()
+    return create_pipelines(config.datasets, config.replayed)
+
+
+def create_pipelines(
+    datasets: Sequence[str], replayed: Collection[str] = ()
+) -> dict[str, Pipeline]:
+    """Return every verb on every data set; the main job, `train_otto`, by default.
+
+    Args:
+        datasets: The names of the data sets.
+        replayed: Those on which `experiment` replays the online test first.
+
+    Raises:
+        UserError: A verb on one data set is called as another verb on another one.
+    """
+    verbs = _verbs()
+    on_replayed = verbs | {
+        "experiment": verbs["replay_experiment"] + verbs["experiment"]
+    }
+    pipelines: dict[str, Pipeline] = {}
+    for dataset in datasets:
+        known = on_replayed if dataset in replayed else verbs
+        for verb, pipeline in known.items():
+            name = f"{verb}_{dataset}"
+            if name in pipelines:
+                raise UserError(
+                    f"{dataset} in the catalog: its pipeline {name} is also a verb of "
+                    "another data set; rename one of them"
+                )
+            pipelines[name] = Pipeline(pipeline, namespace=dataset)
+    main = "otto" if "otto" in datasets else next(iter(datasets), None)
+    return pipelines | ({"__default__": pipelines[f"train_{main}"]} if main else {})
+
+
+def _verbs() -> dict[str, Pipeline]:
     prepare = (
         _stage(ingestion) + _stage(filtering) + _stage(splitting) + _stage(encoding)
     )
     evaluate = _stage(evaluation) + _stage(reporting)
-    verbs = {
+    return {
         "prepare": prepare,
         "train": prepare + _stage(training) + evaluate,
         "evaluate": evaluate,
@@ -46,16 +88,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "plan_experiment": experiment.create_planning(),
         "replay_experiment": prepare + experiment.create_replay(),
     }
-    # Nobody has the logs of a test on published clicks.
-    replayed = {"experiment": verbs["replay_experiment"] + verbs["experiment"]}
-    pipelines = {
-        f"{verb}_{dataset}": Pipeline(pipeline, namespace=dataset)
-        for dataset in DATASETS
-        for verb, pipeline in (
-            verbs | (replayed if dataset in PUBLISHED else {})
-        ).items()
-    }
-    return pipelines | {"__default__": pipelines["train_otto"]}
 
 
 def _stage(module: ModuleType) -> Pipeline:

@@ -3,7 +3,13 @@
 import multiprocessing
 
 from tronrec.config import SystemConfigLoader
-from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs, ThreadPolicy
+from tronrec.hooks import (
+    ConfiguredPipelines,
+    RunCatalog,
+    RunGuard,
+    StaleOutputs,
+    ThreadPolicy,
+)
 
 # Polars hangs in a forked process, such as the one in which Kedro-Viz builds its site.
 if multiprocessing.get_start_method(allow_none=True) is None:
@@ -16,5 +22,5 @@ CONFIG_LOADER_ARGS = {
     "merge_strategy": {"parameters": "soft"},  # an environment states differences only
 }
 DATA_CATALOG_CLASS = RunCatalog
-HOOKS = (ThreadPolicy(), RunGuard(), StaleOutputs())
+HOOKS = (ConfiguredPipelines(), ThreadPolicy(), RunGuard(), StaleOutputs())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run

@@ -6,11 +6,12 @@ layers: defaults, its system, its system on that data set, what is stated in the
 the later one wins. This module works on plain dicts and does not know Kedro.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Self
 
+from tronrec.catalog import RAW_LOG, RUNTIME_KEYS, SHARED_BLOCKS
 from tronrec.errors import UserError
 from tronrec.params import (
     AS_CONFIGURED,
@@ -19,20 +20,10 @@ from tronrec.params import (
     SystemParams,
     TuningParams,
 )
-from tronrec.problems import as_block, find_problems, unknown_names
-
-PUBLISHED = ("diginetica", "yoochoose", "otto")
-"""The data sets of the paper."""
-
-DATASETS = (*PUBLISHED, "shop")
-"""All data sets; each has a parameter block, catalog entries and pipelines. What `shop`
-is, the catalog says."""
+from tronrec.problems import as_block, find_problems, suggest, unknown_names
 
 TUNED = "tuned"
 """The system that tuning found on a data set; the pipeline `tune_*` makes it."""
-
-RUNTIME_KEYS = ("raw_root",)
-"""What `--params` may set beside the blocks: values that only the catalog reads."""
 
 Tree = dict[str, Any]
 
@@ -66,11 +57,11 @@ class System:
         """Return the differences on `dataset`, in the order in which they apply."""
         return [self.everywhere, self.by_dataset.get(dataset, {})]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self, datasets: Collection[str]) -> Iterator[str]:
         """Yield a line for each problem of the entry."""
         path = f"systems.{self.name}"
         yield from _last_layer_problems(SystemParams, path, [self.everywhere])
-        yield from unknown_names(f"{path}.datasets", self.by_dataset, DATASETS)
+        yield from unknown_names(f"{path}.datasets", self.by_dataset, datasets)
         for dataset in self.by_dataset:
             layers = self.layers(dataset)
             path_there = f"{path}.datasets.{dataset}"
@@ -169,7 +160,7 @@ class Block:
             by_dataset = {"datasets": {self.dataset: find_tuned(self.dataset)}}
             tuned = System.read(TUNED, by_dataset)
             systems = systems | {TUNED: tuned}
-            problems += tuned.problems()
+            problems += tuned.problems([self.dataset])
         if self.system not in systems:
             known = ", ".join(systems) or "none"
             problems.append(
@@ -200,6 +191,7 @@ class Block:
 
 def resolve_parameters(
     parameters: Tree,
+    datasets: Collection[str],
     find_tuned: Callable[[str], Tree] | None = None,
     runtime: Tree | None = None,
 ) -> Tree:
@@ -207,6 +199,7 @@ def resolve_parameters(
 
     Args:
         parameters: What the configuration states.
+        datasets: The names of the data sets.
         find_tuned: Data set -> how its system `tuned` differs from the defaults.
         runtime: The part of the parameters that the command line states; only this
             wins over `tuned`, of which the files knew nothing.
@@ -216,14 +209,14 @@ def resolve_parameters(
     """
     entries = as_block("systems", parameters.get("systems"))
     systems = {name: System.read(name, entry) for name, entry in entries.items()}
-    known = (*DATASETS, "systems", "tuning", *RUNTIME_KEYS)
-    problems = [*unknown_names("", parameters, known)]
-    problems += [line for system in systems.values() for line in system.problems()]
+    problems = [*_unknown_blocks(parameters, datasets)]
+    for system in systems.values():
+        problems += system.problems(datasets)
     tuning = as_block("tuning", parameters.get("tuning"))
     search = {key: value for key, value in tuning.items() if key != "warm_start"}
     problems += _last_layer_problems(TuningParams, "tuning", [search])
     blocks: Tree = {}
-    for dataset in DATASETS:
+    for dataset in datasets:
         block = Block.read(dataset, parameters.get(dataset), tuning, systems)
         typed = as_block(dataset, (runtime or {}).get(dataset))
         blocks[dataset], lines = block.resolve(systems, find_tuned, typed)
@@ -234,6 +227,16 @@ def resolve_parameters(
         dataset: DatasetParams.model_validate(block).model_dump(mode="json")
         for dataset, block in blocks.items()
     }
+
+
+def _unknown_blocks(parameters: Tree, datasets: Collection[str]) -> Iterator[str]:
+    """Yield a line for each name that is neither a data set nor another parameter."""
+    known = (*datasets, *SHARED_BLOCKS, *RUNTIME_KEYS)
+    for name in [name for name in parameters if name not in known]:
+        hint = suggest(name, known)
+        if isinstance(parameters[name], dict) and not hint.endswith("?"):
+            hint += f"; a data set has an entry {name}.{RAW_LOG} in the catalog"
+        yield f"{name}: unknown; {hint}"
 
 
 def merge(base: Any, changes: Any) -> Any:

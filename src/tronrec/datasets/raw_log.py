@@ -24,6 +24,7 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         filepath: str,
         format: str,
         file: str | None = None,
+        live: bool = False,
         columns: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
@@ -36,6 +37,8 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
             format: A name in `tronrec.data.formats.FORMATS`.
             file: The one file, or folder of parts, that is read; None: those under
                 the names of the format.
+            live: Whether it is the log of live sessions, which lies beside the raw
+                log as `live-sessions`, with the ending of its format.
             columns: What the columns of the latter are called (`Columns`).
             fs_args: Options of the file system.
             credentials: Secret options of the file system.
@@ -46,7 +49,9 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
             known = ", ".join(FORMATS)
             raise UserError(f"format ({format}) of {filepath} is unknown; use {known}")
         self._format = FORMATS[format]
-        if file is not None:
+        if live:
+            self._format = self._format.of_live_sessions()
+        elif file is not None:
             self._format = self._format.of_one_file(file)
         self._fs_args = fs_args or {}
         self._credentials = credentials or {}

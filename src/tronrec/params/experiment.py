@@ -53,6 +53,9 @@ PAPER_METRICS = {
 class ExperimentParams(Params):
     """A test of systems on visitors: who is in it, what counts, how sure is enough."""
 
+    logs: Literal["given", "replayed"] = "given"
+    """Whether there are logs of a live test, or the pipeline `experiment_…` makes them
+    first, as `replay_experiment_…` does; for published clicks, nobody has any."""
     salt: str = Field("experiment", min_length=1, max_length=64)
     """Name of the test, from which the groups are drawn; another one draws anew."""
     groups: dict[str, PositiveFloat] = Field({})

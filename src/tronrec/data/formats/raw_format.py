@@ -5,6 +5,7 @@ A format is one `RawFormat` in a module of this package; nothing else knows its 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import BinaryIO, Literal, Self
 
 import polars as pl
@@ -71,3 +72,7 @@ class RawFormat:
     def of_one_file(self, name: str) -> Self:
         """Return the format of a log of one file, or folder, that has another name."""
         return replace(self, files={"train": name}, written=("train",), source=None)
+
+    def of_live_sessions(self) -> Self:
+        """Return the format of a log of the sessions that are recommended to."""
+        return self.of_one_file(f"live-sessions{PurePath(self.files['train']).suffix}")
