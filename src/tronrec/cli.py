@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
+from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.hooks import use_config
@@ -164,6 +166,45 @@ def runs(
     click.echo(f"Written to {written.filepath}")
 
 
+@click.command("new-dataset", cls=PlainCommand)
+@click.argument("name")
+@click.option("--file", "path", required=True, help="The file, or folder of parts.")
+@click.option("--like", help="Its format: csv, jsonl, parquet, or a publisher's.")
+@click.option("--columns", multiple=True, help="What is known: item=sku,time=at")
+@click.option("--env", "-e", default="local", help="Where to write: conf/local.")
+@click.option("--conf-source", help="The folder of the configuration.")
+def new_dataset(  # noqa: PLR0913 - the options of a command
+    *,
+    name: str,
+    path: str,
+    like: str | None,
+    columns: tuple[str, ...],
+    env: str,
+    conf_source: str | None,
+) -> None:
+    """Look at a click log, and configure it as the data set NAME."""
+    from tronrec.first_look.proposal import propose, read_options, write
+    from tronrec.first_look.report import describe, next_steps
+
+    config = SystemConfigLoader.open(env, conf_source)
+    if problem := name_problem(name):
+        raise UserError(problem)
+    if name in config.datasets:
+        raise UserError(
+            f"{name}: there is such a data set, {name}.raw_log in the catalog; change "
+            "that entry, or choose another name"
+        )
+    proposal = propose(name, path, like, read_options(columns))
+    for line in describe(proposal):
+        click.echo(line)
+    for written in write(proposal, Path(config.conf_source) / env):
+        click.echo(f"Written: {written}")
+    options = "" if env == "local" else f" --env={env}"
+    options += f" --conf-source={conf_source}" if conf_source else ""
+    for line in next_steps(name, options):
+        click.echo(line)
+
+
 class Group(click.Group):
     """Commands of which `run` is the one that is meant where none is named."""
 
@@ -174,6 +215,9 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=Group, name="tronrec", commands=[run, runs, serve, export])
+COMMANDS = [run, runs, new_dataset, serve, export]
+
+
+@click.group(cls=Group, name="tronrec", commands=COMMANDS)
 def cli() -> None:
     """Train, evaluate, compare and serve session-based recommenders."""

@@ -1,0 +1,1 @@
+"""A first look at a click log: what its columns are, as configuration to be checked."""
