@@ -11,10 +11,10 @@ from tronrec.errors import UserError
 from tronrec.first_look.kinds import (
     click_types,
     has_days_only,
-    is_click,
     holds_ids,
     holds_types,
     id_type,
+    is_click,
     plain,
     seconds,
     time_unit,

@@ -153,7 +153,7 @@ def _read(file: RawFile, kind: str, columns: dict[str, Any]) -> tuple[Any, ...]:
     if part is None or part.events.is_empty():
         first = f", such as {part.bad_lines[0]}" if part and part.bad_lines else ""
         raise UserError(
-            f"{file}: no row is an event{first}. Say what its columns are with --columns"
+            f"{file}: no row is an event{first}. Give its columns with --columns"
         )
     return part.events, part.bad_lines
 

@@ -44,7 +44,7 @@ def describe_events(
 
     Args:
         test: Clicks of whole sessions, in their order.
-        items: The item index.
+        items: The item index, with ids as clicks have them.
         first_clicks: Item -> the time of its first click in the training period.
 
     Returns:

@@ -5,6 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
+from tronrec.data.codes import to_codes
 from tronrec.data.engine import Record, Table, engine_of
 from tronrec.data.packed import PackedSessions
 from tronrec.params import (
@@ -83,6 +84,7 @@ def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     test: Table,
     train: Table,
     items: pl.DataFrame,
+    item_ids: pl.DataFrame,
     model_ranks: pl.DataFrame,
     baseline_ranks: pl.DataFrame,
     best_ranks: pl.DataFrame,
@@ -91,7 +93,9 @@ def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     """Return how the model does against baselines, and on which events."""
     k, engine = analysis.list_length(evaluation), engine_of(train)
     events = slices.describe_events(
-        engine.to_polars(test), items, engine.first_clicks(train)
+        engine.to_polars(test),
+        to_codes(items, item_ids),
+        engine.first_clicks(train),
     )
     found = analysis.analyse_test(events, model_ranks, baseline_ranks, k)
     catalogue = analysis.analyse_catalogue(items, events, best_ranks, k)

@@ -67,6 +67,7 @@ def _report() -> Pipeline:
                     "test_clicks",
                     "train_clicks",
                     "items",
+                    "item_ids",
                     "model_test_ranks",
                     "baseline_test_ranks",
                     "best_ranks",
