@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from kedro.pipeline import Pipeline
 
-from tronrec.pipeline_registry import register_pipelines
+from tronrec.config import SystemConfigLoader
+from tronrec.pipeline_registry import create_pipelines
 
 ROOT = Path(__file__).parents[2]
 TEXT = "\n".join(
@@ -24,7 +25,10 @@ def named(pattern: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def pipelines() -> dict[str, Pipeline]:
-    return register_pipelines()
+    """Those of the configuration, and of the data sets that the pages configure."""
+    known = SystemConfigLoader.open().datasets
+    shown = re.findall(r"(?m)^(\w+)\.raw_log:", TEXT)
+    return create_pipelines([*dict.fromkeys((*known, *shown))])
 
 
 def test_pipelines_exist(pipelines: dict[str, Pipeline]) -> None:

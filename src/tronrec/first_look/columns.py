@@ -57,7 +57,7 @@ VISIT = 1_800
 MOST = 0.5
 """Share of longer pauses with which visits would be no sessions, but single clicks."""
 
-OFTEN = 0.05
+OFTEN = 0.01
 """Share of pauses that are longer where ids are those of visitors, who come back."""
 
 

@@ -92,6 +92,6 @@ def _checks(proposal: Proposal) -> Iterator[str]:
         yield "times without a zone are UTC (columns.time_zone)"
     if proposal.bad_lines:
         yield (
-            f"{len(proposal.bad_lines):,} lines cannot be read, such as "
-            f"{proposal.bad_lines[0]}; ingestion.on_bad_rows=quarantine sets them aside"
+            f"bad lines: {len(proposal.bad_lines):,}, such as {proposal.bad_lines[0]}; "
+            "ingestion.on_bad_rows=quarantine sets them aside"
         )

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import parquet
 
+from tronrec.data.formats.lines import find_quoted_fault
 from tronrec.data.reading.blocks import BYTE_ORDER_MARK
 from tronrec.data.reading.log import RawFile
 from tronrec.data.reading.parts import find_parts
@@ -205,11 +206,17 @@ def _split(lines: list[str], separator: str, *, quotes: bool) -> list[list[str]]
     if len(separator) > 1 or not quotes:
         rows = [line.split(separator) for line in lines]
     else:
-        try:
-            rows = [next(csv.reader([line], delimiter=separator), []) for line in lines]
-        except csv.Error:
-            return []
+        rows = [_unquote(line, separator) for line in lines]
     ((width, count),) = Counter(map(len, rows)).most_common(1)
     if width < 2 or count < ALIKE * len(rows) or len(rows[0]) != width:  # noqa: PLR2004
         return []
     return [row for row in rows if len(row) == width]
+
+
+def _unquote(line: str, separator: str) -> list[str]:
+    """Return the fields of a line, or none if its quotes are not as they must be."""
+    if '"' not in line:
+        return line.split(separator)
+    fields = next(csv.reader([line], delimiter=separator), [])
+    fault = find_quoted_fault(separator, len(fields), line.encode())
+    return [] if fault else fields
