@@ -74,6 +74,7 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
         "test_clicks": table([Click(1, item, EPOCH) for item in (7, 8, 9)]),
         "train_clicks": table([Click(0, item, EPOCH) for item in (7, 8, 9)]),
         "items": pl.DataFrame({"item_id": [7, 8, 9], "count": [3, 2, 1]}),
+        "item_ids": pl.DataFrame(schema={"item_id": pl.Int64}),
         "model_test_ranks": pl.DataFrame({"session_id": [0, 0], "tron_xl": [1, 30]}),
         "baseline_test_ranks": pl.DataFrame({"session_id": [0, 0], "rules": [9, 30]}),
         "best_ranks": pl.DataFrame({"best_rank": [1, 2, 30]}),
