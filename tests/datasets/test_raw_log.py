@@ -63,3 +63,20 @@ def test_columns_that_cannot_be_are_named(columns: object, problem: str) -> None
     first, line = str(caught.value).splitlines()
     assert first == "Invalid catalog entry of /clicks/shop:"
     assert line.strip().startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("format", "file", "expected"),
+    [
+        ("otto", None, "live-sessions.jsonl"),
+        ("yoochoose", None, "live-sessions.dat"),
+        ("csv", "clicks.csv.gz", "live-sessions.csv"),
+        ("parquet", "parts", "live-sessions.parquet"),
+    ],
+)
+def test_live_sessions_lie_beside_the_raw_log(
+    format: str, file: str | None, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / expected).touch()
+    entry = RawLogDataset(filepath=str(tmp_path), format=format, file=file, live=True)
+    assert [raw.name for raw in entry.load().train] == [expected]
