@@ -140,7 +140,7 @@ def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:
 def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
     code = (
         "import json, sys\n"
-        "from tronrec.pipeline_registry import create_pipelines, register_pipelines\n"
+        "from tronrec.pipeline_registry import register_pipelines\n"
         "register_pipelines()\n"
         "print(json.dumps('torch' in sys.modules))"
     )
@@ -153,7 +153,7 @@ def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
             after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         )
         assert json.loads(completed.stdout) is False
-    assert min(seconds) < 2
+    assert min(seconds) < 3  # 0.3 of it are the reading of the configuration
 
 
 def test_tags_select_stages(pipelines: dict[str, Pipeline]) -> None:
