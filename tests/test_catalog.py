@@ -34,5 +34,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str, problem: str) -> None:
 
 
 def test_live_sessions_lie_beside_the_raw_log_unless_stated() -> None:
-    stated = {"a.raw_log": ENTRY, "b.raw_log": ENTRY, "b.live_log": {"type": "other"}}
+    other = {"type": "other"}
+    stated = {"a.raw_log": ENTRY, "b.raw_log": ENTRY, "b.live_log": other}
+    stated |= {"c.raw_log": other, "d.raw_log": None}
     assert complete_catalog(stated) == stated | {"a.live_log": ENTRY | {"live": True}}

@@ -36,8 +36,8 @@ def test_every_environment_is_valid(conf: Path, env: str) -> None:
 
 
 def test_an_entry_of_the_catalog_makes_a_data_set(conf: Path) -> None:
-    entry = "myshop.raw_log: {type: x, filepath: clicks, format: csv}"
-    (conf / "local/catalog_myshop.yml").write_text(entry)
+    entry = "{type: tronrec.datasets.RawLogDataset, filepath: clicks, format: csv}"
+    (conf / "local/catalog_myshop.yml").write_text(f"myshop.raw_log: {entry}")
     write_local(conf, "myshop: {training: {epochs: 3}, experiment: {logs: replayed}}")
     loader = load(conf)
     assert loader.datasets == (*PUBLISHED, "shop", "myshop")

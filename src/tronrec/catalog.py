@@ -19,6 +19,7 @@ NAME = r"[A-Za-z]\w*"
 """What a data set may be called: its name is part of pipelines and of folders."""
 
 RAW_LOG, LIVE_LOG = "raw_log", "live_log"
+RAW_LOG_TYPE = "tronrec.datasets.RawLogDataset"
 
 Tree = dict[str, Any]
 
@@ -53,10 +54,13 @@ def name_problem(name: str) -> str | None:
 def complete_catalog(catalog: Tree) -> Tree:
     """Return the catalog with a log of live sessions for every data set.
 
-    One that is not stated lies beside the raw log, in the same format.
+    One that is not stated lies beside the raw log, in the same format, where that is a
+    log of ours and no data set of another kind.
     """
+    logs = {name: catalog[f"{name}.{RAW_LOG}"] for name in find_datasets(catalog)}
     lives = {
-        f"{name}.{LIVE_LOG}": catalog[f"{name}.{RAW_LOG}"] | {"live": True}
-        for name in find_datasets(catalog)
+        f"{name}.{LIVE_LOG}": log | {"live": True}
+        for name, log in logs.items()
+        if isinstance(log, dict) and log.get("type") == RAW_LOG_TYPE
     }
     return lives | catalog

@@ -10,6 +10,7 @@ import polars as pl
 import yaml
 from pydantic import ValidationError
 
+from tronrec.catalog import RAW_LOG_TYPE
 from tronrec.data.events import CLICK, TYPE
 from tronrec.data.formats import FORMATS
 from tronrec.data.reading.bad_lines import BadLine, read_file
@@ -109,7 +110,7 @@ def propose(name: str, path: str, like: str | None, given: dict[str, Any]) -> Pr
     stated = found.columns if found else {}
     events, bad_lines = _read(first, like, stated)
     entry = {
-        "type": "tronrec.datasets.RawLogDataset",
+        "type": RAW_LOG_TYPE,
         **_place(path),
         "format": like,
         **({"columns": _numbered(stated)} if stated else {}),
