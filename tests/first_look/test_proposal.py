@@ -72,14 +72,16 @@ def test_columns_without_a_header_are_numbers(
     assert entry["films.live_log"] == entry["films.raw_log"]
 
 
+@pytest.mark.parametrize("options", [[], ["--like=otto"]])
 def test_a_publishers_format_needs_no_columns(
-    new_dataset: Command, tmp_path: Path, conf: Path
+    new_dataset: Command, tmp_path: Path, conf: Path, options: list[str]
 ) -> None:
     line = '{"session":1,"events":[{"aid":2,"ts":1661724000278,"type":"clicks"}]}\n'
     (tmp_path / "mine.jsonl").write_text(line)
-    result = new_dataset("mine", f"--file={tmp_path}/mine.jsonl", "--like=otto")
+    result = new_dataset("mine", f"--file={tmp_path}/mine.jsonl", *options)
     assert result.exit_code == 0, result.output
     entry = yaml.safe_load((conf / "local/catalog_mine.yml").read_text())
+    assert entry["mine.raw_log"]["format"] == "otto"
     assert "columns" not in entry["mine.raw_log"]
 
 

@@ -85,7 +85,8 @@ def propose(name: str, path: str, like: str | None, given: dict[str, Any]) -> Pr
     Args:
         name: What the data set will be called.
         path: The file or folder; a URL that fsspec knows is one as well.
-        like: A format; None: CSV, JSON lines or Parquet, whatever it looks like.
+        like: A format; None: that of a publisher if all rows are in it, else CSV, JSON
+            lines or Parquet, whatever it looks like.
         given: Columns that are known, which win.
 
     Raises:
@@ -95,6 +96,8 @@ def propose(name: str, path: str, like: str | None, given: dict[str, Any]) -> Pr
         raise UserError(f"--like={like}: unknown; {suggest(like, FORMATS)}")
     first, sample, found = open_first(path), None, None
     parameters: dict[str, Any] = {}
+    if like is None and not given:
+        like = _find_publisher(first)
     if like in (None, *OWN):
         problems = find_problems(Columns, given).items()
         if unknown := [f"{key}{text}" for key, text in problems if "unknown" in text]:
@@ -139,6 +142,21 @@ def write(proposal: Proposal, folder: Path) -> list[Path]:
         with replacing(path) as aside:
             aside.write_text(text, "utf-8")
     return [*texts]
+
+
+def _find_publisher(file: RawFile) -> str | None:
+    """Return the publisher's format that all of the first rows are in, if there is one.
+
+    It knows more of them than their columns tell, such as a time that stands in two.
+    """
+    for name in FORMATS.keys() - {*OWN}:
+        try:
+            _, bad_lines = _read(file, name, {})
+        except UserError:
+            continue
+        if not bad_lines:
+            return name
+    return None
 
 
 def _read(file: RawFile, kind: str, columns: dict[str, Any]) -> tuple[Any, ...]:
