@@ -1,6 +1,5 @@
 import json
 import re
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -137,23 +136,15 @@ def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:
     assert training.epochs == 2
 
 
-def test_listing_the_pipelines_is_quick_and_needs_no_torch(python: Run) -> None:
+def test_listing_the_pipelines_loads_nothing_heavy(python: Run) -> None:
     code = (
         "import json, sys\n"
         "from tronrec.pipeline_registry import register_pipelines\n"
         "register_pipelines()\n"
-        "print(json.dumps('torch' in sys.modules))"
+        "heavy = 'torch', 'scipy', 'optuna', 'statsmodels', 'pandas'\n"
+        "print(json.dumps([name for name in heavy if name in sys.modules]))"
     )
-    seconds = []
-    for _ in range(3):  # other work on the machine makes the same work longer
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        completed = python("-c", code)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        )
-        assert json.loads(completed.stdout) is False
-    assert min(seconds) < 3  # 0.3 of it are the reading of the configuration
+    assert json.loads(python("-c", code).stdout) == []
 
 
 def test_tags_select_stages(pipelines: dict[str, Pipeline]) -> None:
