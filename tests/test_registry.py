@@ -136,6 +136,21 @@ def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:
     assert training.epochs == 2
 
 
+@pytest.mark.parametrize(
+    ("verb", "ending"),
+    [
+        ("prepare", ""),
+        *((verb, "_to_measure") for verb in ("train", "tune", "benchmark")),
+    ],
+)
+def test_only_what_is_measured_on_may_be_too_small(
+    pipelines: dict[str, Pipeline], verb: str, ending: str
+) -> None:
+    for name in ("split_clicks", "hold_out_validation"):
+        (node,) = pipelines[f"{verb}_otto"].only_nodes(f"otto.{name}").nodes
+        assert node.func.__name__ == name + ending
+
+
 def test_listing_the_pipelines_loads_nothing_heavy(python: Run) -> None:
     code = (
         "import json, sys\n"

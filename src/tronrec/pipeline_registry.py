@@ -10,6 +10,7 @@ for a folder named like the requested pipeline, `train_otto`, and fail.
 
 from collections.abc import Collection, Sequence
 from types import ModuleType
+from typing import Any
 
 from kedro.pipeline import Pipeline
 
@@ -71,12 +72,10 @@ def create_pipelines(
 
 
 def _verbs() -> dict[str, Pipeline]:
-    prepare = (
-        _stage(ingestion) + _stage(filtering) + _stage(splitting) + _stage(encoding)
-    )
+    prepare = _prepare(measures=True)
     evaluate = _stage(evaluation) + _stage(reporting)
     return {
-        "prepare": prepare,
+        "prepare": _prepare(measures=False),
         "train": prepare + _stage(training) + evaluate,
         "evaluate": evaluate,
         "tune": prepare + _stage(tuning),
@@ -90,7 +89,12 @@ def _verbs() -> dict[str, Pipeline]:
     }
 
 
-def _stage(module: ModuleType) -> Pipeline:
+def _prepare(*, measures: bool) -> Pipeline:
+    split = _stage(splitting, measures=measures)
+    return _stage(ingestion) + _stage(filtering) + split + _stage(encoding)
+
+
+def _stage(module: ModuleType, **options: Any) -> Pipeline:
     """Return the pipeline of a stage, with the stage's name as a tag of its nodes."""
     _, _, name = module.__name__.rpartition(".")
-    return Pipeline(module.create_pipeline(), tags=name)
+    return Pipeline(module.create_pipeline(**options), tags=name)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.clicks import Click, Log, in_order, table
-from tronrec.data.periods import Days
+from tronrec.data.periods import Days, refuse_small, warn_of
 from tronrec.data.splitting import Division, hold_out_validation, split_clicks
 from tronrec.data.statistics import clicks_by_day
 from tronrec.data.time_limits import keep_begun
@@ -43,9 +43,11 @@ def split(log: Log, **params: object) -> Division:
 
 
 def test_a_test_period_of_stray_sessions_is_refused_with_the_remedy() -> None:
+    record = split(NEWS, test_days=2).period
     with pytest.raises(UserError) as caught:
-        split(NEWS, test_days=2)
-    assert str(caught.value) == (
+        refuse_small(record)
+    assert str(caught.value) == record["warning"]
+    assert record["warning"] == (
         "The test period, from 2017-10-18 11:00 UTC on, has 8 events to predict, fewer "
         "than 100 (12 clicks of 4 sessions) and 6 clicks a day, where 2,100 are "
         "usual. Clicks of the days: 2017-10-14: 2,100, 2017-10-15: 2,100, 2017-10-16: "
@@ -65,19 +67,24 @@ def test_the_remedy_helps(caplog: pytest.LogCaptureFixture) -> None:
         "clicks": 4203,
         "predictions": 2802,
         "usual_clicks_of_a_day": 2100,
+        "is_too_small": False,
         "warning": None,
     }
     params = SplittingParams()
     fitted = hold_out_validation(division.early, params, min_session_length=2)
     assert fitted.period["predictions"] >= 1000
+    refuse_small(fitted.period)
     assert not caplog.records
 
 
 def test_a_period_that_is_small_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        division = split(visits(*[100] * 20), test_days=1)
-    (message,) = caplog.messages
-    assert message == division.period["warning"]
+    division = split(visits(*[100] * 20), test_days=1)
+    for tell in (warn_of, refuse_small):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            tell(division.period)
+        (message,) = caplog.messages
+        assert message == division.period["warning"]
     assert "has 202 events to predict, fewer than 1,000 (303 clicks of 101" in message
     assert message.endswith("Raise splitting.test_days (1) to 5 or more.")
     assert split(visits(*[100] * 20), test_days=5).period["warning"] is None
@@ -114,7 +121,7 @@ def test_a_small_test_file_is_warned_of() -> None:
         "than 1,000 (300 clicks of 100 sessions). Set splitting.by to time."
     )
     with pytest.raises(UserError, match=r"Or lower splitting\.min_predictions \(201\)"):
-        split(log, by="files", min_predictions=201)
+        refuse_small(split(log, by="files", min_predictions=201).period)
 
 
 def test_no_prediction_at_all_names_the_quiet_end() -> None:

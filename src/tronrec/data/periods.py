@@ -86,30 +86,39 @@ def _usual(counts: list[int]) -> int:
 
 
 def judge_period(period: Period, days: Days) -> dict[str, Any]:
-    """Return the record of a period; warn of one that has little to measure on.
-
-    Raises:
-        UserError: It has fewer than `min_predictions`.
-    """
+    """Return the record of a period, and in it what there is to warn of."""
     border, least = period.border, period.border.params.min_predictions
-    if period.predictions < least:
-        flaws = [*_flaws(period, days, least)]
-        raise UserError(
-            f"{_explain(period, days, flaws)} Or lower splitting.min_predictions "
-            f"({least:,})."
-        )
-    flaws = [*_flaws(period, days, FEW)]
+    is_small = period.predictions < least
+    flaws = [*_flaws(period, days, least if is_small else FEW)]
     warning = _explain(period, days, flaws) if flaws else None
-    if warning is not None:
-        logger.warning(warning)
+    if is_small:
+        warning = f"{warning} Or lower splitting.min_predictions ({least:,})."
     return {
         "begins": border.begin and border.begin.isoformat(),
         "sessions": period.sessions,
         "clicks": period.clicks,
         "predictions": period.predictions,
         "usual_clicks_of_a_day": days.usual,
+        "is_too_small": is_small,
         "warning": warning,
     }
+
+
+def warn_of(record: dict[str, Any]) -> None:
+    """Write the warning of a period's record to the log, if there is one."""
+    if record["warning"]:
+        logger.warning(record["warning"])
+
+
+def refuse_small(record: dict[str, Any]) -> None:
+    """Warn of a period, and refuse one that nothing can be measured on.
+
+    Raises:
+        UserError: It has fewer than `min_predictions`.
+    """
+    if record["is_too_small"]:
+        raise UserError(record["warning"])
+    warn_of(record)
 
 
 def cut_off(border: Border, days: Days) -> str | None:

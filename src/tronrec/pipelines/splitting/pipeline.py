@@ -5,12 +5,21 @@ from kedro.pipeline import Node, Pipeline
 from tronrec.pipelines.splitting import nodes
 
 
-def create_pipeline() -> Pipeline:
-    """Return the pipeline of splitting."""
+def create_pipeline(*, measures: bool = True) -> Pipeline:
+    """Return the pipeline of splitting.
+
+    Args:
+        measures: Whether a model will be chosen and measured on the periods, so that
+            one that is too small stops the run.
+    """
+    split, hold_out = nodes.split_clicks, nodes.hold_out_validation
+    if measures:
+        split = nodes.split_clicks_to_measure
+        hold_out = nodes.hold_out_validation_to_measure
     return Pipeline(
         [
             Node(
-                nodes.split_clicks,
+                split,
                 inputs=["filtered_clicks", "params:filtering", "params:splitting"],
                 outputs=[
                     "train_clicks",
@@ -21,7 +30,7 @@ def create_pipeline() -> Pipeline:
                 name="split_clicks",
             ),
             Node(
-                nodes.hold_out_validation,
+                hold_out,
                 inputs=["train_clicks", "params:filtering", "params:splitting"],
                 outputs=[
                     "fit_clicks",
