@@ -56,8 +56,17 @@ def served(
 ) -> Iterator[tuple[int, Callable[[], int]]]:
     """Serve a random model in a process of its own; yield its port and memory."""
     with TemporaryDirectory() as folder:
-        path, log = Path(folder) / "model.safetensors", Path(folder) / "log"
+        path = Path(folder) / "model.safetensors"
         write_model(path, params, num_items)
+        with serving(path, *options) as service:
+            yield service
+
+
+@contextmanager
+def serving(path: Path, *options: str) -> Iterator[tuple[int, Callable[[], int]]]:
+    """Serve a model in a process of its own; yield its port and memory."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
         command = [sys.executable, "-m", "tronrec", "serve", f"--model={path}"]
         with log.open("wb") as out:
             process = subprocess.Popen([*command, "--port=0", *options], stdout=out)
