@@ -9,6 +9,7 @@ VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(K
 STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
 MODEL ?= data/sample/06_models/otto/model.safetensors
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
+ITEMS ?= data/sample/01_raw/otto/item_details.parquet
 
 # Kedro would report usage, and write an id into pyproject.toml.
 export DO_NOT_TRACK := 1
@@ -22,8 +23,8 @@ help:  ## Show this list
 run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evaluate, report
 	$(KEDRO) run --env=sample --pipelines=train_otto
 
-serve: $(VENV)/.serve  ## Recommend over HTTP with the model of make run: MODEL=file
-	$(BIN)/tronrec serve --model $(MODEL)
+serve: $(VENV)/.serve  ## Recommend over HTTP with the model of make run: MODEL=file ITEMS=file
+	$(BIN)/tronrec serve --model $(MODEL) --items $(ITEMS)
 
 test: $(VENV)/.dev  ## Run all tests, a file on each CPU
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder

@@ -8,6 +8,7 @@ import polars as pl
 
 SESSION = "session_id"
 ITEM = "item_id"
+TITLE = "title"
 TIME = "timestamp"
 TEST_FILE = "test_file"
 """True for a click of a raw file that the publisher declares to be the test set."""

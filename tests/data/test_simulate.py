@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tronrec.data.simulate import (
     BLOCK,
+    describe_items,
     open_shop,
     simulate_block,
     simulate_clicks,
@@ -218,3 +219,15 @@ def test_transitions_can_be_learnt(default_clicks: pl.DataFrame) -> None:
 def test_parameters_must_fit_together(wrong: dict[str, float], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         SimulationParams.model_validate(wrong)
+
+
+def test_every_item_has_a_title_of_its_own_and_a_category_one_kind() -> None:
+    params = SimulationParams(items=300, categories=12)
+    details = describe_items(params)
+    assert sorted(details[ITEM]) == list(range(300))
+    assert details["title"].n_unique() == 300
+    kind = details["title"].str.split(" ").list[2]
+    kinds = dict(zip(details[ITEM], kind, strict=True))
+    shop = open_shop(params)
+    for begin, end in pairwise(shop.bounds):
+        assert len({kinds[item] for item in shop.item_ids[begin:end].tolist()}) == 1

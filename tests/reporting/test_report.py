@@ -58,6 +58,7 @@ def numbers() -> dict[str, object]:
         "examples": [
             {"clicks": ["a<b>", "c"], "target": "t", "recommended": ["u", "t"]}
         ],
+        "titles": {"c": "Red <i>lamp", "t": "Blue hat"},
     }
 
 
@@ -113,8 +114,9 @@ def test_the_page_is_whole_and_needs_no_network(numbers):
 def test_what_users_call_things_is_escaped(numbers):
     page = write_report(numbers)
     assert "<h1>TRON XL-Negs on &lt;my shop&gt;</h1>" in page
-    assert "<td>a&lt;b&gt;, c</td><td>t</td>" in page
-    assert 'u, <b class="hit">t</b>' in page
+    shown = "<td>a&lt;b&gt;, Red &lt;i&gt;lamp</td><td>Blue hat</td>"
+    assert shown in page
+    assert 'u, <b class="hit">Blue hat</b>' in page
 
 
 def test_a_run_without_baselines_has_a_report(numbers):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tronrec.params import SimulationParams
 from tronrec.progress import Progress
-from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
+from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME, TITLE
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -40,6 +40,13 @@ MEAN_BREAK = DAY / 4
 
 CATEGORY_SKEW, ITEM_SKEW, SUCCESSOR_SKEW, RECENCY = 2, 3, 2, 2
 """A uniform draw to such a power prefers low ranks: heavy tails without a table."""
+COLOURS = "White", "Grey", "Black", "Red", "Orange", "Yellow", "Green", "Blue", "Brown"
+MATERIALS = "oak", "wool", "glass", "steel", "cotton", "leather", "stone"
+KINDS = (
+    *("lamp", "chair", "bowl", "coat", "bag", "watch", "rug", "shelf", "cup", "shirt"),
+    *("tent", "pan", "bike", "desk", "clock", "vase", "scarf", "kettle", "sofa", "hat"),
+)
+"""Of made-up titles: an item's kind is that of its category."""
 NEIGHBOURHOOD = 0.5
 """The part of its category, around an item, in which its successors lie."""
 
@@ -74,6 +81,20 @@ def open_shop(params: SimulationParams) -> Shop:
     distance = rng.random((params.successors, params.items)) - 0.5
     successors = _slots(bounds, category, place + NEIGHBOURHOOD * distance).T
     return Shop(bounds, successors, rng.permutation(params.items))
+
+
+def describe_items(params: SimulationParams) -> pl.DataFrame:
+    """Return a title for each item; neighbours in a category have titles alike."""
+    shop = open_shop(params)
+    slots = np.arange(params.items)
+    category = np.searchsorted(shop.bounds, slots, side="right") - 1
+    titles = [
+        f"{COLOURS[slot % len(COLOURS)]} "
+        f"{MATERIALS[slot // len(COLOURS) % len(MATERIALS)]} "
+        f"{KINDS[group % len(KINDS)]} {slot}"
+        for slot, group in zip(slots.tolist(), category.tolist(), strict=True)
+    ]
+    return pl.DataFrame({ITEM: shop.item_ids, TITLE: titles})
 
 
 def simulate_clicks(params: SimulationParams) -> Iterator[pl.DataFrame]:

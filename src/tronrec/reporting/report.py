@@ -71,7 +71,10 @@ def write_report(numbers: Numbers) -> str:
         many = " many" if len(drawn) > 1 else ""
         figures_html = f'<div class="figures{many}">{"".join(drawn)}</div>'
         parts.append(f"<h2>{title}</h2>{figures_html}")
-    parts.append("<h2>Sessions to look at</h2>" + _examples(numbers["examples"]))
+    parts.append(
+        "<h2>Sessions to look at</h2>"
+        + _examples(numbers["examples"], numbers["titles"])
+    )
     library = files("plotly").joinpath(LIBRARY).read_text("utf-8")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -164,12 +167,20 @@ def _draw(picture: Picture, name: str) -> str:
     return f"<figure>{title}{caption}{html}</figure>"
 
 
-def _examples(examples: Sequence[Numbers]) -> str:
+def _examples(examples: Sequence[Numbers], titles: Mapping[str, str]) -> str:
     """Return some test sessions, what came next, and what was recommended."""
+
+    def show(items: Sequence[object], target: object = None) -> str:
+        names = (escape(titles.get(str(item), str(item))) for item in items)
+        return ", ".join(
+            f'<b class="hit">{name}</b>' if item == target else name
+            for item, name in zip(items, names, strict=True)
+        )
+
     rows = "".join(
-        f"<tr><td>{_items(example['clicks'], None)}</td>"
-        f"<td>{escape(str(example['target']))}</td>"
-        f"<td>{_items(example['recommended'], example['target'])}</td></tr>"
+        f"<tr><td>{show(example['clicks'])}</td>"
+        f"<td>{show([example['target']])}</td>"
+        f"<td>{show(example['recommended'], example['target'])}</td></tr>"
         for example in examples
     )
     return (
@@ -178,15 +189,6 @@ def _examples(examples: Sequence[Numbers]) -> str:
         "newest last</th><th>clicked next</th>"
         "<th>recommended, the best first</th></tr>"
         f"{rows}</table></div>"
-    )
-
-
-def _items(items: Sequence[object], target: object) -> str:
-    return ", ".join(
-        f'<b class="hit">{escape(str(item))}</b>'
-        if item == target
-        else escape(str(item))
-        for item in items
     )
 
 

@@ -10,9 +10,9 @@ import polars as pl
 from tronrec.answers import Id
 from tronrec.errors import UserError
 from tronrec.recommend import TrainedModel
-from tronrec.schemas import ITEM
+from tronrec.schemas import ITEM, TITLE
 
-TITLE, PICTURE = "title", "picture"
+PICTURE = "picture"
 
 
 @dataclass(frozen=True)

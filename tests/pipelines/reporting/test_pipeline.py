@@ -78,7 +78,7 @@ def catalog(folder: Path, *environments: str) -> DataCatalog:
         "model_test_ranks": pl.DataFrame({"session_id": [0, 0], "tron_xl": [1, 30]}),
         "baseline_test_ranks": pl.DataFrame({"session_id": [0, 0], "rules": [9, 30]}),
         "best_ranks": pl.DataFrame({"best_rank": [1, 2, 30]}),
-        "examples": {"examples": []},
+        "examples": {"examples": [], "titles": {}},
     }
     params = {f"params:otto.{name}": value for name, value in DatasetParams()}
     for name, value in ({f"otto.{n}": v for n, v in results.items()} | params).items():

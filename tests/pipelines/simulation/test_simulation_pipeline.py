@@ -24,5 +24,4 @@ def test_the_raw_log_is_saved_once_and_as_a_stream() -> None:
 
 def test_the_pipeline_needs_parameters_only() -> None:
     assert create_pipeline().inputs() == {"params:simulation"}
-    assert create_pipeline().outputs() == {"raw_log"}
-    assert [node.name for node in create_pipeline().nodes] == ["simulate_raw_log"]
+    assert create_pipeline().outputs() == {"raw_log", "item_details"}

@@ -60,13 +60,14 @@ def _rank_table(test: PackedSessions, ranks: dict[str, Any]) -> pl.DataFrame:
 
 
 def draw_examples(
-    model: Checkpoint, test: PackedSessions, device: str
+    model: Checkpoint, test: PackedSessions, details: pl.DataFrame, device: str
 ) -> dict[str, Any]:
     """Return some test sessions with what the model recommends in them."""
     from tronrec import examples
     from tronrec.model_file import ModelFile
 
-    return {"examples": examples.draw_examples(ModelFile.read(model), test, device)}
+    drawn = examples.draw_examples(ModelFile.read(model), test, device)
+    return {"examples": drawn, "titles": examples.find_titles(drawn, details)}
 
 
 def collect_metrics(

@@ -35,7 +35,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.draw_examples,
-                inputs=["model", "test_sessions", "params:device"],
+                inputs=["model", "test_sessions", "item_details", "params:device"],
                 outputs="examples",
                 name="draw_examples",
             ),

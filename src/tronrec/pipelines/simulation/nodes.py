@@ -1,10 +1,10 @@
-"""The node of simulation."""
+"""The nodes of simulation."""
 
 from collections.abc import Iterator
 
 import polars as pl
 
-from tronrec.data.simulate import simulate_clicks
+from tronrec.data import simulate
 from tronrec.params import SimulationParams
 
 
@@ -13,4 +13,9 @@ def simulate_raw_log(simulation: SimulationParams) -> Iterator[pl.DataFrame]:
 
     Not a generator function itself: Kedro would save every frame as a log of its own.
     """
-    return simulate_clicks(simulation)
+    return simulate.simulate_clicks(simulation)
+
+
+def describe_items(simulation: SimulationParams) -> pl.DataFrame:
+    """Return a title for each item."""
+    return simulate.describe_items(simulation)

@@ -6,7 +6,7 @@ from tronrec.pipelines.simulation import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline that writes a simulated raw log."""
+    """Return the pipeline that writes a simulated raw log, and titles of its items."""
     return Pipeline(
         [
             Node(
@@ -14,6 +14,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["params:simulation"],
                 outputs="raw_log",
                 name="simulate_raw_log",
+            ),
+            Node(
+                nodes.describe_items,
+                inputs=["params:simulation"],
+                outputs="item_details",
+                name="describe_items",
             ),
         ]
     )
