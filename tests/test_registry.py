@@ -26,6 +26,7 @@ VERBS = (
     "tune",
     "benchmark",
     "recommend",
+    "refresh",
     "simulate",
     "experiment",
     "simulate_experiment",
@@ -106,7 +107,7 @@ def test_prepare_starts_from_raw_files_alone(
 
 def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> None:
     """Kedro passes a parameter as a bare dict, quietly, where it cannot read a type."""
-    for verb in ("train", "simulate", "tune", "recommend"):
+    for verb in ("train", "simulate", "tune", "recommend", "refresh"):
         for node in pipelines[f"{verb}_otto"].nodes:
             assert get_type_hints(node.func)
 

@@ -55,6 +55,8 @@ class DataFingerprints(Params):
     """Fingerprint of the sessions to learn from."""
     validation: str
     """Fingerprint of the sessions to measure epochs on."""
+    origin: str | None = None
+    """Fingerprint of the model whose weights it started from; None: they were drawn."""
 
 
 class TrainingState(Params):
@@ -93,7 +95,7 @@ class ModelCard(Params):
 
 def training_key(parameters: SystemParams, data: DataFingerprints) -> str:
     """Return a name that trainings share if they lead to the same weights."""
-    decisive = parameters.deciding_weights() | data.model_dump()
+    decisive = parameters.deciding_weights() | data.model_dump(exclude_none=True)
     text = json.dumps(decisive, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -135,6 +137,10 @@ class Checkpoint:
             "A training's checkpoint is no finished model; name the file "
             "model.safetensors that the train_* pipeline writes beside it"
         )
+
+    def fingerprint(self) -> str:
+        """Return by what a model or a training is recognised: equal for no other."""
+        return hashlib.sha256(self.facts.model_dump_json().encode()).hexdigest()[:12]
 
     def part(self, name: str) -> "dict[str, Tensor]":
         """Return the tensors whose names start with `name.`, without it."""

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from tronrec.checkpoint import Checkpoint, ModelCard, with_prefix
 from tronrec.data import item_ids
@@ -14,6 +14,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.schemas import PADDING
 
 TREND, COUNTS, ITEM_TABLE = "trend", "item_counts", "item_embeddings"
 
@@ -71,6 +72,13 @@ class ModelFile:
             f"The model was trained on other {now} than the data set has now: train it "
             "again, or prepare the data with the parameters of then"
         )
+
+    def popularity(self) -> Float[np.ndarray, "items"]:
+        """Return by what items are ranked where no click of a session is known."""
+        shares = np.log(np.maximum(self.item_counts, 0.5))
+        if self.terms.trend is None:
+            return np.asarray(shares)
+        return np.asarray(shares + self.terms.trend[PADDING + 1 :].numpy())
 
     def checkpoint(self) -> Checkpoint:
         """Return the tensors and facts that `read` reads."""

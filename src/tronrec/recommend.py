@@ -78,9 +78,7 @@ class TrainedModel:
         self._scorer = Scorer(model, file.terms, search)
         width = model.item_embeddings.shape[1]
         model.item_embeddings.data = self._scorer.index.table[:, :width]  # one table
-        self._popularity = np.log(np.maximum(file.item_counts, 0.5))
-        if file.terms.trend is not None:
-            self._popularity += file.terms.trend[PADDING + 1 :].numpy()
+        self._popularity = file.popularity()
         self._by_popularity = 1 + np.argsort(-self._popularity, kind="stable")
         if isinstance(self._scorer.index, ApproximateTopK):
             self._tune(self._scorer.index)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_series_equal
 from safetensors.numpy import load_file, save_file
 
-from tronrec.data.item_ids import BYTES, OFFSETS, from_arrays, to_arrays
+from tronrec.data.item_ids import (
+    BYTES,
+    OFFSETS,
+    find_numbers,
+    from_arrays,
+    to_arrays,
+)
 from tronrec.errors import UserError
 
 numbers = st.lists(st.integers(-(2**63), 2**63 - 1))
@@ -51,3 +57,15 @@ def test_damage_is_noticed(offsets: list[int], data: bytes) -> None:
     }
     with pytest.raises(UserError, match="damaged"):
         from_arrays(arrays)
+
+
+@given(st.data(), st.sampled_from([pl.Int64(), pl.String()]))
+def test_ids_are_found_in_a_catalogue(data: st.DataObject, dtype: pl.DataType) -> None:
+    texts = st.sampled_from(["", "0", "00", "a", "A", "ä"])
+    one = st.integers(-4, 4) if dtype == pl.Int64() else texts
+    catalogue = data.draw(st.lists(one, unique=True))
+    ids = data.draw(st.lists(one))
+    found = find_numbers(pl.Series(catalogue, dtype=dtype), pl.Series(ids, dtype=dtype))
+    assert found.tolist() == [
+        catalogue.index(item) + 1 if item in catalogue else 0 for item in ids
+    ]

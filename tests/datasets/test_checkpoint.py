@@ -4,12 +4,13 @@ import pytest
 import torch
 from kedro.io import DatasetError
 
-from reference.data import make_state
+from reference.data import make_card, make_state
 from tronrec.checkpoint import Checkpoint
 from tronrec.datasets.checkpoint import (
     CheckpointDataset,
     CheckpointFolderDataset,
     LastTrainingsDataset,
+    ModelDataset,
     TrainingDataset,
 )
 from tronrec.errors import UserError
@@ -30,6 +31,22 @@ def test_a_missing_file_is_named_with_what_writes_it(tmp_path):
     with pytest.raises(DatasetError, match="the train_\\* pipeline writes it") as error:
         CheckpointDataset(filepath=str(tmp_path / "m.safetensors")).load()
     assert isinstance(error.value.__cause__, UserError)
+
+
+def test_a_model_that_is_there_already_is_not_written_again(tmp_path):
+    path = tmp_path / "model.safetensors"
+    dataset = ModelDataset(filepath=str(path))
+    model = Checkpoint({"items": torch.ones(2)}, make_card(epoch=1))
+    assert not dataset.holds(model)
+    dataset.save(model)
+    before = path.stat()
+    dataset.save(dataset.load())
+    assert path.stat() == before
+    other = Checkpoint({"items": torch.zeros(2)}, make_card(epoch=2))
+    assert not dataset.holds(other)
+    dataset.save(other)
+    assert dataset.load().card.epoch == 2
+    assert path.stat().st_ino != before.st_ino
 
 
 def test_a_folder_keeps_a_checkpoint_for_each_name(tmp_path):

@@ -13,6 +13,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tronrec.data.formats import FORMATS
 from tronrec.datasets import RawLogDataset, RecordDataset
+from tronrec.datasets.checkpoint import ModelDataset
 from tronrec.errors import UserError
 from tronrec.hooks import RunCatalog, RunGuard, guard
 from tronrec.params import ParallelParams
@@ -151,6 +152,13 @@ def test_what_is_missing_is_named_with_what_makes_it(shop: Shop) -> None:
     for path in shop.folder.glob("yoochoose*"):
         path.unlink()
     assert "No raw file" in shop.refuse(PREPARE)
+
+
+def test_a_name_that_only_reads_is_missed_like_the_one_that_writes(shop: Shop) -> None:
+    catalog, path = shop.catalog(), str(shop.folder / "model.safetensors")
+    catalog["a.former"] = ModelDataset(filepath=path, written_as="a.model")
+    remedy = "a.former: `kedro run --pipelines=train_a` makes them"
+    assert [*guard._missing(["a.former"], catalog)] == [remedy]
 
 
 def test_a_runner_that_cannot_work_is_refused(shop: Shop) -> None:

@@ -7,13 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import AbstractRunner, SequentialRunner, ThreadRunner
 
+from reference.data import make_card
+from tronrec.checkpoint import Checkpoint
 from tronrec.data.formats import FORMATS
 from tronrec.datasets import RawLogDataset, RecordDataset
+from tronrec.datasets.checkpoint import ModelDataset
 from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs, guard, stale_outputs
 
 WHOLE = Pipeline(
@@ -75,6 +79,16 @@ class Shop:
         **params: int,
     ) -> None:
         catalog = self.catalog({"n": 1, "m": 1} | params)
+        self.run_on(catalog, pipeline, missing=missing, runner=runner)
+
+    def run_on(
+        self,
+        catalog: RunCatalog,
+        pipeline: Pipeline,
+        *,
+        missing: bool = False,
+        runner: type[AbstractRunner] = SequentialRunner,
+    ) -> None:
         manager = _create_hook_manager()
         manager.register(self.guard)
         manager.register(StaleOutputs())
@@ -156,7 +170,7 @@ def test_an_output_that_was_being_replaced_is_of_either_recipe(
     hook.before_pipeline_run(
         run_params={"pipeline_names": ["whole"]}, pipeline=WHOLE, catalog=changed
     )
-    hook.before_dataset_saved(dataset_name="a.two", node=WHOLE.nodes[-1])
+    hook.before_dataset_saved(dataset_name="a.two", data={}, node=WHOLE.nodes[-1])
     for m in (1, 2):
         shop.run(missing=True, m=m)
         assert "a.two" in warnings()[0]
@@ -227,3 +241,26 @@ def test_nodes_may_run_in_threads(shop: Shop, warnings) -> None:
         assert shop.load("recipes").keys() == names
     shop.run(many, missing=True)
     assert warnings() == []
+
+
+def test_a_model_that_stays_keeps_its_recipe(shop: Shop, monkeypatch) -> None:
+    """A node that hands the model back has not made it."""
+    path = str(shop.folder / "model.safetensors")
+    made = Checkpoint({"row": torch.ones(1)}, make_card(epoch=1))
+
+    def run(n: int, name: str, func, *inputs: str) -> None:
+        node = Node(func, [*inputs, "params:n"], "model", name=name)
+        catalog = shop.catalog({"n": n, "m": 1})
+        catalog["a.model"] = ModelDataset(filepath=path)
+        catalog["a.former_model"] = ModelDataset(filepath=path)
+        pipeline = Pipeline([node], namespace="a")
+        monkeypatch.setattr(stale_outputs, "pipelines", {"whole": pipeline})
+        shop.run_on(catalog, pipeline)
+
+    run(1, "train", lambda n: made)
+    recipe = shop.load("recipes")["a.model"]
+    run(2, "refresh", lambda former, n: former, "former_model")
+    assert shop.load("recipes")["a.model"] == recipe
+    other = Checkpoint(made.tensors, make_card(epoch=2))
+    run(2, "refresh", lambda former, n: other, "former_model")
+    assert shop.load("recipes")["a.model"] != recipe

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tronrec.errors import UserError
-from tronrec.schemas import ITEM
+from tronrec.schemas import INDEX, ITEM, PADDING
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -54,3 +54,16 @@ def from_arrays(arrays: Arrays) -> pl.Series:
     except (ValueError, IndexError, pa.ArrowInvalid) as error:
         raise UserError(f"The item ids are damaged ({error})") from error
     return pl.Series(ITEM, text)
+
+
+def find_numbers(catalogue: pl.Series, ids: pl.Series) -> NDArray[np.int64]:
+    """Return the number that each id has in a catalogue, or 0 where it has none.
+
+    Args:
+        catalogue: The ids of its items, from number 1 on, each once.
+        ids: Ids of the same type, in any order.
+    """
+    numbers = pl.DataFrame({ITEM: catalogue}).with_row_index(INDEX, offset=1)
+    wanted = pl.DataFrame({ITEM: ids})
+    found = wanted.join(numbers, on=ITEM, how="left", maintain_order="left")
+    return found[INDEX].fill_null(PADDING).cast(pl.Int64).to_numpy()

@@ -58,6 +58,41 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         return {"filepath": str(self._filepath)}
 
 
+class ModelDataset(CheckpointDataset):
+    """A trained model; one that is there already is not written again.
+
+    A service takes every file that is written for another model.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        written_as: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the file.
+
+        Args:
+            filepath: The file.
+            written_as: The entry by which it is written, if this one only reads it.
+            metadata: For Kedro-Viz; not used here.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.written_as = written_as
+
+    def save(self, data: Checkpoint) -> None:
+        """Write the file whole, unless it is that of this very model."""
+        if not self.holds(data):
+            super().save(data)
+
+    def holds(self, model: Checkpoint) -> bool:
+        """Return whether the file is that of this very model."""
+        if not self._filepath.exists():
+            return False
+        return Checkpoint.load(self._filepath, facts_only=True).facts == model.facts
+
+
 Loaders = dict[str, Callable[[], Checkpoint]]
 
 

@@ -155,7 +155,8 @@ def _missing(names: Iterable[str], catalog: DataCatalog) -> Iterator[str]:
         if isinstance(dataset, RawLogDataset | EventLogDataset):
             dataset.load()
         elif not (getattr(dataset, "optional", False) or catalog.exists(name)):
-            makers = (p for p in pipelines if name in pipelines[p].all_outputs())
+            made = getattr(dataset, "written_as", None) or name
+            makers = (p for p in pipelines if made in pipelines[p].all_outputs())
             missing[next(makers, None)].append(name)
     for pipeline, lacking in missing.items():
         remedy = f": `kedro run --pipelines={pipeline}` makes them" if pipeline else ""

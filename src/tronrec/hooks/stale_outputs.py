@@ -19,6 +19,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from pydantic import BaseModel
 
+from tronrec.datasets.checkpoint import ModelDataset
 from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.hooks.guard import is_file, lock_folder
 from tronrec.hooks.recipes import UNFINISHED, RecipeBook
@@ -36,6 +37,8 @@ class StaleOutputs:
         self._wanted: dict[str, str] = {}
         self._in_progress: set[str] = set()
         """Outputs that a node of this run yields, part by part."""
+        self._unchanged: set[str] = set()
+        """Outputs that a node has left as they are, made by whatever run."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -79,15 +82,21 @@ class StaleOutputs:
             self._finish(name)
 
     @hook_impl
-    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
+    def before_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Note that the output may soon be of another recipe."""
+        self._unchanged.discard(dataset_name)
+        dataset = self._catalog.get(dataset_name)
+        if isinstance(dataset, ModelDataset) and dataset.holds(data):
+            self._unchanged.add(dataset_name)
+            return
         noted = self._book.read(dataset_name)
         self._book.note(dataset_name, [*noted, *self._recipe(dataset_name, node)])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Note that the output is of this run's recipe."""
-        self._book.note(dataset_name, self._recipe(dataset_name, node))
+        if dataset_name not in self._unchanged:
+            self._book.note(dataset_name, self._recipe(dataset_name, node))
 
     @hook_impl
     def after_pipeline_run(self) -> None:

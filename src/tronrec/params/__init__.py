@@ -11,6 +11,7 @@ from tronrec.params.experiment import ExperimentParams, MetricParams
 from tronrec.params.measurement import Baseline, BenchmarkParams, EvaluationParams
 from tronrec.params.ranking import RankingParams
 from tronrec.params.recommendation import LARGEST_K, RecommendationParams, Search
+from tronrec.params.refresh import RefreshParams
 from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
 from tronrec.params.splitting import HeldOut, SplittingParams, parse_moment
 from tronrec.params.strict import Params
@@ -52,6 +53,7 @@ __all__ = [
     "Params",
     "RankingParams",
     "RecommendationParams",
+    "RefreshParams",
     "ReplayedTestParams",
     "SamplingParams",
     "Scalar",

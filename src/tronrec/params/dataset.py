@@ -8,6 +8,7 @@ from tronrec.params.data import FilteringParams, IngestionParams, SimulationPara
 from tronrec.params.experiment import ExperimentParams
 from tronrec.params.measurement import BenchmarkParams, EvaluationParams
 from tronrec.params.recommendation import RecommendationParams
+from tronrec.params.refresh import RefreshParams
 from tronrec.params.simulated_test import ReplayedTestParams, SimulatedTestParams
 from tronrec.params.splitting import SplittingParams
 from tronrec.params.strict import Params
@@ -53,6 +54,7 @@ class DatasetParams(SystemParams):
     splitting: SplittingParams = SplittingParams()
     evaluation: EvaluationParams = EvaluationParams()
     recommendation: RecommendationParams = RecommendationParams()
+    refresh: RefreshParams = RefreshParams()
     benchmark: BenchmarkParams = BenchmarkParams()
     tuning: TuningParams = TuningParams()
     simulation: SimulationParams = SimulationParams()

@@ -48,6 +48,7 @@ class Job:
     folder: Path
     system: SystemParams
     num_items: int
+    origin: str | None
     device: str
     threads: int
     """Threads of each worker."""
@@ -92,7 +93,9 @@ def train_in_processes(
     with tempfile.TemporaryDirectory(prefix="tronrec-") as name:
         threads = max(1, torch.get_num_threads() // parallel.processes)
         log = logging.getLogger("tronrec").getEffectiveLevel(), _log_format()
-        job = Job(Path(name), system, data.num_items, device, threads, *log)
+        job = Job(
+            *(Path(name), system, data.num_items, data.origin, device, threads, *log)
+        )
         data.fit.save(job.fit)
         data.validation.save(job.validation)
         if last:
@@ -190,6 +193,7 @@ def work(job: Job) -> None:
         PackedSessions.load(job.fit),
         PackedSessions.load(job.validation),
         job.num_items,
+        job.origin,
     )
     trainer = Trainer(job.system, data, device, workers)
     last = Checkpoint.load(job.start) if job.start.exists() else None

@@ -53,6 +53,8 @@ class TrainingSessions:
     """Chooses the epoch; where it is empty, the last epoch is taken."""
     num_items: int
     """Items of the catalogue, all of which are candidates."""
+    origin: str | None = None
+    """Fingerprint of the model whose weights it starts from; None: they are drawn."""
 
     def fingerprints(self) -> DataFingerprints:
         """Return by what they are recognised; reads all sessions."""
@@ -60,6 +62,7 @@ class TrainingSessions:
             items=self.num_items,
             fit=self.fit.fingerprint(),
             validation=self.validation.fingerprint(),
+            origin=self.origin,
         )
 
 

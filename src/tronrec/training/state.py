@@ -76,7 +76,8 @@ def resume(trainer: Trainer, checkpoint: Checkpoint) -> bool:
         )
         return False
     _restore(trainer, checkpoint)
-    logger.info("Resumed after epoch %d", done)
+    if done:
+        logger.info("Resumed after epoch %d", done)
     if state.parameters.ranking != trainer.params.ranking and done:
         _rank_anew(trainer)
     return True
@@ -150,6 +151,8 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
         name: tensor.to(trainer.device)
         for name, tensor in checkpoint.part("best").items()
     }
+    if not trainer.history:
+        return  # a warm start: there are no moments yet
     trainer.item_optimizer.restore(checkpoint.part("item_optimizer"))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in checkpoint.part("encoder_optimizer").items():

@@ -1,0 +1,121 @@
+"""From new clicks to a model that has gone on learning, or stays as it was."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tronrec.pipelines import ingestion
+from tronrec.pipelines.encoding import nodes as encoding
+from tronrec.pipelines.refreshing import nodes
+from tronrec.pipelines.splitting import nodes as splitting
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline that refreshes the model in use.
+
+    All on the way is named `refresh.…`: what a training has prepared and measured stays
+    as it is. `former_model` is `model` as an earlier run left it.
+    """
+    return Pipeline(
+        ingestion.create_pipeline() + _prepare() + _train() + _replace(),
+        namespace="refresh",
+        inputs={"raw_log", "former_model"},
+        outputs={"refresh_report", "model"},
+        parameters={
+            f"params:{name}"
+            for name in (
+                *("ingestion", "filtering", "splitting", "refresh", "system"),
+                *("model", "sampling", "loss", "training", "ranking"),
+                *("device", "parallel", "evaluation"),
+            )
+        },
+    )
+
+
+def _prepare() -> Pipeline:
+    """Return the nodes from clicks to the sessions of the newest days."""
+    return Pipeline(
+        [
+            Node(
+                nodes.keep_window,
+                inputs=[
+                    "clicks",
+                    "params:filtering",
+                    "params:splitting",
+                    "params:refresh",
+                ],
+                outputs=["filtered_clicks", "filtering_drops"],
+                name="keep_window",
+            ),
+            Node(
+                splitting.hold_out_validation,
+                inputs=["filtered_clicks", "params:filtering", "params:splitting"],
+                outputs=[
+                    "fit_clicks",
+                    "validation_clicks",
+                    "validation_drops",
+                    "validation_period",
+                ],
+                name="hold_out_validation",
+            ),
+            Node(
+                encoding.index_items,
+                inputs=["filtered_clicks", "item_ids"],
+                outputs="items",
+                name="index_items",
+            ),
+            *(
+                Node(
+                    encoding.encode_sessions,
+                    inputs=[f"{part}_clicks", "items", "item_ids"],
+                    outputs=f"{part}_sessions",
+                    name=f"encode_{part}_sessions",
+                )
+                for part in ("fit", "validation")
+            ),
+        ]
+    )
+
+
+def _train() -> Pipeline:
+    """Return the node that goes on from the model in use."""
+    train = Node(
+        nodes.train_on_window,
+        inputs=[
+            "params:model",
+            "params:sampling",
+            "params:loss",
+            "params:training",
+            "params:ranking",
+            "params:refresh",
+            "params:device",
+            "params:parallel",
+            "fit_sessions",
+            "validation_sessions",
+            "items",
+            "former_model",
+            "last_checkpoints",
+        ],
+        outputs=["history", "checkpoint"],
+        name="train_on_window",
+    )
+    return Pipeline([train])
+
+
+def _replace() -> Pipeline:
+    """Return the node that decides which model is in use from now on."""
+    replace = Node(
+        nodes.replace_model,
+        inputs=[
+            "params:system",
+            "former_model",
+            "checkpoint",
+            "fit_sessions",
+            "validation_sessions",
+            "items",
+            "params:refresh",
+            "params:evaluation",
+            "params:device",
+        ],
+        outputs=["refresh_report", "model"],
+        name="replace_model",
+    )
+    return Pipeline([replace])
