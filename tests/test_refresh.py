@@ -182,9 +182,11 @@ def test_an_interrupted_training_is_gone_on_with_from_the_same_model_only(former
 
 
 def test_a_refresh_states_its_own_epochs_and_keeps_terms_that_were_calibrated(former):
-    params = RefreshParams(epochs=4, learning_rate=0.02)
+    params = RefreshParams(epochs=4, learning_rate=0.02, warmup_steps=7)
     system = refreshed_system(SYSTEM, params, former.card)
-    assert (system.training.epochs, system.training.learning_rate) == (4, 0.02)
+    training = system.training
+    assert (training.epochs, training.learning_rate) == (4, 0.02)
+    assert training.warmup_steps == 7
     assert system.ranking == SYSTEM.ranking
     assert refreshed_system(SYSTEM, RefreshParams(), former.card).training == (
         SYSTEM.training.model_copy(update={"epochs": 2})

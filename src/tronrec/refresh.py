@@ -63,8 +63,9 @@ def refreshed_system(
     Ranking terms that were calibrated are those of the former model.
     """
     changes: dict[str, Any] = {"epochs": params.epochs, "patience": None}
-    if params.learning_rate is not None:
-        changes["learning_rate"] = params.learning_rate
+    for key in ("learning_rate", "warmup_steps"):
+        if (value := getattr(params, key)) is not None:
+            changes[key] = value
     training = system.training.model_copy(update=changes)
     calibrated = system.ranking.calibrate
     ranking = former.parameters.ranking if calibrated else system.ranking

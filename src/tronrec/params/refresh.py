@@ -18,6 +18,9 @@ class RefreshParams(Params):
     """Passes over these days, in place of `training.epochs`."""
     learning_rate: float | None = Field(None, gt=0)
     """Peak learning rate, in place of `training.learning_rate`; null: the same."""
+    warmup_steps: int | None = Field(None, ge=0)
+    """Steps over which the rate rises from 0, in place of `training.warmup_steps`;
+    null: the same."""
     tolerance: float = Field(0.01, ge=-1, le=1)
     """The former model stays if the new one's Recall@20 or MRR@20 is lower by more than
     this. A negative one asks for a gain."""

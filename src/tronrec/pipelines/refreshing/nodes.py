@@ -22,6 +22,7 @@ from tronrec.params import (
     SplittingParams,
     SystemParams,
     TrainingParams,
+    parse_moment,
 )
 from tronrec.schemas import DAY
 
@@ -47,6 +48,9 @@ def keep_window(
     engine = engine_of(clicks)
     within, outside = engine.keep_begun(clicks, splitting.since, splitting.until)
     newest: date = engine.clicks_by_day(within)[DAY][-1]
+    if splitting.until is not None:  # sessions that begin before it may end later
+        last = parse_moment(splitting.until) - timedelta(microseconds=1)
+        newest = min(newest, last.date())
     since = newest - timedelta(days=params.window_days - 1)
     window, older = engine.keep_begun(within, since.isoformat(), None)
     kept, dropped = engine.filter_clicks(window, filtering)
