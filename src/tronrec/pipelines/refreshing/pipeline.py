@@ -46,7 +46,7 @@ def _prepare() -> Pipeline:
                 name="keep_window",
             ),
             Node(
-                splitting.hold_out_validation,
+                splitting.hold_out_validation_to_measure,
                 inputs=["filtered_clicks", "params:filtering", "params:splitting"],
                 outputs=[
                     "fit_clicks",
