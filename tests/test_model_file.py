@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -36,6 +38,15 @@ def test_a_model_is_measured_on_its_own_preparation() -> None:
         file.check_data(IDS.sort(), fit)
     with pytest.raises(UserError, match=r"other sessions .* train it again"):
         file.check_data(IDS, sessions(1, 2))
+
+
+def test_a_refreshed_model_says_where_it_was_measured() -> None:
+    fit = sessions(1, 2, 3)
+    file = make_file(fit)
+    data = file.card.data.model_copy(update={"origin": "a"})
+    refreshed = replace(file, card=ModelCard.model_construct(data=data))
+    with pytest.raises(UserError, match=r"other sessions .* refresh_report.json says"):
+        refreshed.check_data(IDS, sessions(1, 2))
 
 
 def test_weights_that_are_not_finite_are_refused_and_named() -> None:

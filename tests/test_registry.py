@@ -186,7 +186,7 @@ def test_layers_go_one_way(
         viz = (getattr(dataset, "metadata", None) or {}).get("kedro-viz", {})
         return LAYERS.index(viz["layer"]) if "layer" in viz else None
 
-    for verb in ("prepare", "train", "evaluate", "benchmark", "experiment"):
+    for verb in ("prepare", "train", "evaluate", "benchmark", "refresh", "experiment"):
         pipeline = pipelines[f"{verb}_otto"]
         arrows = [(node.inputs, node.outputs) for node in pipeline.nodes]
         for inputs, outputs in [*arrows, (pipeline.inputs(), pipeline.outputs())]:

@@ -68,9 +68,14 @@ class ModelFile:
             now = "sessions"
         else:
             return
+        remedy = "train it again, or prepare the data with the parameters of then"
+        if self.card.data.origin is not None:
+            remedy = (
+                "it comes from a refresh, and refresh_report.json says how good it is; "
+                "a new training replaces it"
+            )
         raise UserError(
-            f"The model was trained on other {now} than the data set has now: train it "
-            "again, or prepare the data with the parameters of then"
+            f"The model was trained on other {now} than the data set has now: {remedy}"
         )
 
     def popularity(self) -> Float[np.ndarray, "items"]:

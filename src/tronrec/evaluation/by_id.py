@@ -16,6 +16,7 @@ from tronrec.evaluation.ranking import rank_targets
 from tronrec.model_file import ModelFile
 from tronrec.schemas import PADDING
 
+CPU = torch.device("cpu")
 Numbers = Int[np.ndarray, "clicks"]
 
 
@@ -26,7 +27,7 @@ def rank_by_id(  # noqa: PLR0913 - all but three have sane defaults
     *,
     depth: int = 20,
     batch_size: int = 1024,
-    device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
+    device: torch.device = CPU,
 ) -> Int[np.ndarray, "events"]:
     """Return the rank of each event of `sessions` among the items of a model.
 
