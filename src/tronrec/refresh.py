@@ -131,9 +131,8 @@ def replace_if_better(  # noqa: PLR0913 - two models, and how they are measured
     before, state = ModelFile.read(former), trained.state
     record: dict[str, Any] = {"former_trained": before.card.trained.isoformat()}
     if not state.history:
-        return former, record | _decide(
-            "nothing new", "Nothing has been clicked since the model was made; it stays"
-        )
+        why = "Nothing has been clicked since the model was made; it stays"
+        return former, _decide("nothing new", why) | record
     new = ModelFile.read(_export(name, trained, window, window.fit))
     results = judge(before, new, window, device=device, batch_size=batch_size)
     worse = max(results["former"][key] - results["new"][key] for key in METRICS)
@@ -148,13 +147,13 @@ def replace_if_better(  # noqa: PLR0913 - two models, and how they are measured
     told = _tell(results)
     if worse > tolerance:
         why = f"The former model stays: the new one is {_short_of(tolerance)}; {told}"
-        return former, record | _decide("kept", why)
-    record |= _decide("replaced", f"The new model takes the former one's place; {told}")
+        return former, _decide("kept", why) | record
+    why = f"The new model takes the former one's place; {told}"
     served = _export(name, trained, window, window.fit, window.held_out)
     measured = {key: results["new"][key] for key in METRICS}
     data = window.fingerprints(state.data.origin)
     card = served.card.model_copy(update={"validation": measured, "data": data})
-    return Checkpoint(served.tensors, card), record
+    return Checkpoint(served.tensors, card), _decide("replaced", why) | record
 
 
 def _export(
