@@ -17,7 +17,7 @@ from reference.data import make_card
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.formats import FORMATS
 from tronrec.datasets import RawLogDataset, RecordDataset
-from tronrec.datasets.checkpoint import ModelDataset
+from tronrec.datasets.checkpoint import CheckpointDataset, ModelDataset
 from tronrec.hooks import RunCatalog, RunGuard, StaleOutputs, guard, stale_outputs
 
 WHOLE = Pipeline(
@@ -264,3 +264,33 @@ def test_a_model_that_stays_keeps_its_recipe(shop: Shop, monkeypatch) -> None:
     other = Checkpoint(made.tensors, make_card(epoch=2))
     run(2, "refresh", lambda former, n: other, "former_model")
     assert shop.load("recipes")["a.model"] != recipe
+
+
+def test_a_report_is_unfinished_until_its_model_is_in_place(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two, a run with `--only-missing-outputs` does both again."""
+    former, new = (Checkpoint({"r": torch.ones(1)}, make_card(epoch=n)) for n in (1, 2))
+    dataset = ModelDataset(filepath=str(shop.folder / "model.safetensors"))
+    dataset.save(former)
+
+    def replace(n: int) -> Iterator[tuple[dict[str, int], Checkpoint]]:
+        yield {"n": n}, new
+
+    node = Node(replace, ["params:n"], ["result", "model"], name="replace")
+    pipeline = Pipeline([node], namespace="a")
+    monkeypatch.setattr(stale_outputs, "pipelines", {"whole": pipeline})
+    catalog = shop.catalog({"n": 1, "m": 1})
+    catalog["a.model"] = dataset
+
+    def die(self: ModelDataset, data: Checkpoint) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(CheckpointDataset, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.run_on(catalog, pipeline)
+    assert shop.load("result") == {"n": 1}
+    assert dataset.load().card.epoch == 1
+    shop.run_on(catalog, pipeline, missing=True)
+    assert dataset.load().card.epoch == 2
