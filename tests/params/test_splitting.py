@@ -68,7 +68,7 @@ def test_what_makes_no_sense_is_one_line(
 ) -> None:
     parameters = {"systems": {"tron_xl": None}, "shop": {"splitting": splitting}}
     with pytest.raises(UserError) as error:
-        resolve_parameters(parameters)
+        resolve_parameters(parameters, ["shop"])
     (line,) = str(error.value).splitlines()[1:]
     assert line.startswith(f"  shop.splitting{problem}")
 

@@ -121,7 +121,14 @@ def read_logs(
     for (visitor, day), count in per_day.items():
         if visitor in in_test:
             done.setdefault((visitor, day), {})["impressions"] = count
+    counted = {
+        name
+        for metric in params.metrics.values()
+        for name in (metric.numerator, metric.denominator)
+    }
     for row in first_of(outcomes, "outcome_id"):
+        if row["kind"] not in counted:
+            continue
         before = [
             own["timestamp"]
             for own in shown

@@ -105,8 +105,8 @@ def judge_period(period: Period, days: Days) -> dict[str, Any]:
 
 
 def warn_of(record: dict[str, Any]) -> None:
-    """Write the warning of a period's record to the log, if there is one."""
-    if record["warning"]:
+    """Write the warning of a period's record to the log, if there are both."""
+    if record.get("warning"):
         logger.warning(record["warning"])
 
 
@@ -116,7 +116,7 @@ def refuse_small(record: dict[str, Any]) -> None:
     Raises:
         UserError: It has fewer than `min_predictions`.
     """
-    if record["is_too_small"]:
+    if record.get("is_too_small"):
         raise UserError(record["warning"])
     warn_of(record)
 

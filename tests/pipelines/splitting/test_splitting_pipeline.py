@@ -12,7 +12,7 @@ from tronrec.params import FilteringParams, SplittingParams
 from tronrec.pipelines.splitting import create_pipeline
 
 
-def fill(least: int) -> DataCatalog:
+def fill(least: int, validation_days: int = 3) -> DataCatalog:
     """Return a catalog with a session a day, and the least of predictions."""
     log = [
         Click(session, 1, EPOCH + timedelta(days=session))
@@ -23,7 +23,7 @@ def fill(least: int) -> DataCatalog:
     catalog["filtered_clicks"] = table(log)
     catalog["params:filtering"] = FilteringParams(min_session_length=2)
     catalog["params:splitting"] = SplittingParams(
-        test_days=2, validation_days=3, min_predictions=least
+        test_days=2, validation_days=validation_days, min_predictions=least
     )
     return catalog
 
@@ -49,3 +49,11 @@ def test_a_small_period_stops_what_measures_on_it() -> None:
     out = SequentialRunner().run(create_pipeline(measures=False), fill(least=4))
     assert out["test_period"].load()["is_too_small"]
     assert not out["validation_period"].load()["is_too_small"]
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_no_validation_is_no_small_one(measures: bool) -> None:
+    catalog = fill(least=1, validation_days=0)
+    out = SequentialRunner().run(create_pipeline(measures=measures), catalog)
+    assert out["validation_period"].load() == {}
+    assert rows(out["validation_clicks"].load()) == []
