@@ -27,6 +27,23 @@ def test_files_are_found(dataset: RawLogDataset, tmp_path: Path) -> None:
     assert dataset.load() == RawLog(FORMATS["otto"], (RawFile(str(train)),))
 
 
+def test_a_pattern_names_the_files(tmp_path: Path) -> None:
+    head = "session_id,item_id,timestamp\n"
+    for month in (2, 1):
+        text = f"{head}{month},7,2024-0{month}-01T00:00:00Z\n"
+        (tmp_path / f"clicks-2024-0{month}.csv").write_text(text)
+    (tmp_path / "orders.csv").write_text("nothing of this kind")
+    log = RawLogDataset(
+        filepath=str(tmp_path), format="csv", file="clicks-*.csv"
+    ).load()
+    assert [Path(file.path).name for file in log.train] == [
+        "clicks-2024-01.csv",
+        "clicks-2024-02.csv",
+    ]
+    events = scan_events(log, IngestionParams()).collect()
+    assert sorted(events["session_id"]) == [1, 2]
+
+
 def test_missing_files_say_where_to_get_them(dataset: RawLogDataset) -> None:
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:

@@ -35,8 +35,8 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
         Args:
             filepath: The folder of the raw files: a path, or a URL that fsspec knows.
             format: A name in `tronrec.data.formats.FORMATS`.
-            file: The one file, or folder of parts, that is read; None: those under
-                the names of the format.
+            file: The one file that is read, a folder of parts, or a pattern such as
+                `clicks-*.csv`; None: those under the names of the format.
             live: Whether it is the log of live sessions, which lies beside the raw
                 log as `live-sessions`, with the ending of its format.
             columns: What the columns of the latter are called (`Columns`).

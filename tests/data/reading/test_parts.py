@@ -151,3 +151,24 @@ def test_parts_lie_on_any_file_system() -> None:
     assert parts == ["/lake/events.csv/a/c", "/lake/events.csv/b"]
     assert find_parts(filesystem, "/lake/test-events.csv") == []
     filesystem.rm("/lake", recursive=True)
+
+
+def test_a_pattern_stands_for_what_fits_it(tmp_path: Path) -> None:
+    for name in (
+        *("clicks-2.csv", "clicks-1.csv.gz", "clicks-10.csv", "clicks-3.csv/part-0"),
+        *("clicks-4.csv.bak", "orders-1.csv", ".clicks-5.csv", "more/clicks-6.csv"),
+    ):
+        fill(tmp_path / name)
+    names = ["clicks-1.csv.gz", "clicks-10.csv", "clicks-2.csv", "clicks-3.csv/part-0"]
+    assert find(tmp_path / "clicks-*.csv") == names
+    assert find(tmp_path / "clicks-?.csv") == [n for n in names if "10" not in n]
+    assert find(tmp_path / "nothing-*.csv") == []
+    assert find(tmp_path / "nowhere" / "*.csv") == []
+    fill(tmp_path / "clicks-2.csv.zst")
+    refuse(tmp_path / "clicks-*.csv", "clicks-2.csv and", "clicks-2.csv.zst: are both")
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
+    for name in ("clicks[1].csv", "clicks1.csv"):
+        fill(tmp_path / name)
+    assert find(tmp_path / "clicks[1].csv") == ["clicks[1].csv"]

@@ -5,6 +5,7 @@ depth, as Spark and Hadoop do, for which they are unfinished or notes of their o
 """
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fsspec import AbstractFileSystem
@@ -13,12 +14,16 @@ from fsspec.implementations.local import LocalFileSystem
 from tronrec.errors import UserError
 
 PACKINGS = ("", ".gz", ".zst")
+MAGIC = {*"*?["}
+"""What makes a name a pattern."""
 
 
 def find_parts(filesystem: AbstractFileSystem, path: str) -> list[str]:
     """Return the file of that name, packed or not, or the parts in that folder.
 
-    Nothing is returned if there is neither.
+    The name may be a pattern, such as `clicks-*.csv`: then these are the files, packed
+    or not, and the parts in the folders that it fits. Nothing is returned if there is
+    none.
 
     Raises:
         UserError: There are several, a folder has no parts, a part is no file or is
@@ -27,7 +32,7 @@ def find_parts(filesystem: AbstractFileSystem, path: str) -> list[str]:
     """
     sources = [path + end for end in PACKINGS if filesystem.lexists(path + end)]
     if not sources:
-        return []
+        return _fitting(filesystem, path)
     if len(sources) > 1:
         raise _twice(*sources[:2])
     (source,) = sources
@@ -51,19 +56,38 @@ def show_path(path: str) -> str:
     )
 
 
+def _fitting(filesystem: AbstractFileSystem, path: str) -> list[str]:
+    """Return the parts whose names fit a pattern, if the last part of a path is one."""
+    folder, _, pattern = path.rpartition("/")
+    if not MAGIC & {*pattern} or not filesystem.isdir(folder):
+        return []
+    above = [_identity(filesystem, folder)]
+    parts = sorted(_walk(filesystem, folder, above, pattern))
+    _refuse_doubles(filesystem, parts)
+    return parts
+
+
 def _walk(
-    filesystem: AbstractFileSystem, folder: str, above: list[object]
+    filesystem: AbstractFileSystem,
+    folder: str,
+    above: list[object],
+    pattern: str = "*",
 ) -> Iterator[str]:
-    """Yield the files in a folder, which is the last of the folders `above` them."""
+    """Yield the files in a folder, which is the last of the folders `above` them.
+
+    Files and folders directly in it are passed over if they do not fit the pattern.
+    """
     for entry in filesystem.ls(folder, detail=True):
         path = str(entry["name"]).rstrip("/")
         name = path.rsplit("/", 1)[-1]
-        if name == "_delta_log":
+        if name == "_delta_log" and pattern == "*":
             raise UserError(
                 f"{show_path(folder)}: a Delta table, whose folder may hold rows that "
                 "the table no longer has; write it out as plain Parquet files"
             )
         if _is_hidden(name) or path == folder.rstrip("/"):
+            continue
+        if not any(fnmatchcase(name, pattern + packing) for packing in PACKINGS):
             continue
         if entry["type"] == "file":
             yield path
