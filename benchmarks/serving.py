@@ -2,7 +2,7 @@
 
 Each connection asks, waits for the answer, and asks again, as fast as it may; a pace
 makes requests due at fixed times, and one that starts late counts from when it was due.
-As fast as it may, wrk asks if it is installed: it takes a tenth of the time for it.
+As fast as it may, wrk asks if it is installed: it takes less time for it.
 """
 
 import asyncio

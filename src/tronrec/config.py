@@ -7,6 +7,7 @@ configuration; they are those of the newest one in use.
 
 import json
 import os
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -58,10 +59,16 @@ class SystemConfigLoader(OmegaConfigLoader):
             case _:
                 return config
 
+    @cached_property
+    def _stated(self) -> dict[str, dict[str, Any]]:
+        return {}
+
     def _read(self, key: str) -> dict[str, Any]:
-        """Return what files and command line state."""
+        """Return what files and command line state; the files are read once."""
         try:
-            return dict(super().__getitem__(key))
+            if key not in self._stated:
+                self._stated[key] = dict(super().__getitem__(key))
+            return deepcopy(self._stated[key])
         except (YAMLError, OmegaConfBaseException) as error:
             raise UserError(f"The {key} in conf/ cannot be read: {error}") from error
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from tronrec.data.events import EARLIEST, LATEST, LONGEST_ID
 from tronrec.data.formats.times import ISO_DATE, NANOSECONDS, parse_iso
+from tronrec.params import TimeUnit
 
 FIT = 0.95
 """Share of the rows that hold such a value where the column does."""
@@ -26,7 +27,7 @@ def plain(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def time_unit(values: pl.Series) -> str | None:
+def time_unit(values: pl.Series) -> TimeUnit | None:
     """Return how a column states moments: `iso`, or a unit since 1970; None: none.
 
     The units of one moment differ by a factor of 1,000, so that its size tells.
@@ -59,8 +60,8 @@ def seconds(values: pl.Series) -> pl.Series:
         return values.cast(pl.Datetime("us")).dt.epoch("s")
     if unit == "iso":
         return parse_iso(values).dt.epoch("s")
-    scale = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit or "s"]
-    return values.cast(pl.Float64, strict=False) / scale
+    nanoseconds = NANOSECONDS[unit or "s"]
+    return values.cast(pl.Float64, strict=False) * (nanoseconds / 10**9)
 
 
 def has_days_only(values: pl.Series) -> bool:

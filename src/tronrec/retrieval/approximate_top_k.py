@@ -32,7 +32,7 @@ class ApproximateTopK(ExactTopK):
     """An item table that is searched near the hidden states, with exact scores."""
 
     def __init__(self, table: Float[Tensor, "rows size"], coarse: torch.dtype) -> None:
-        """Put the vectors into cells, which takes a minute for two million items.
+        """Put the vectors into cells, which takes minutes for millions of items.
 
         Args:
             table: Item vectors; row 0 is padding and never found.
@@ -59,16 +59,14 @@ class ApproximateTopK(ExactTopK):
         self._inverted.nprobe = self.probes
         _, rows = self._inverted.search(hidden.cpu().numpy(), few)
         # Where the cells hold too few, the rest is found exactly.
-        short = torch.from_numpy((rows < 0).any(1))
-        event, column = (~short[:, None] & torch.from_numpy(rows >= 0)).nonzero(
-            as_tuple=True
-        )
-        item = torch.from_numpy(rows)[event, column] + PADDING + 1
-        event, item = event.to(hidden.device), item.to(hidden.device)
+        items = torch.from_numpy(rows).to(hidden.device) + PADDING + 1
+        short = (items <= PADDING).any(1)
+        event = (~short).nonzero()[:, 0].repeat_interleave(few)
+        item = items[~short].flatten()
         found = ScoredItems(event, item, self.score(hidden, event, item))
         if not short.any():
             return found
-        rest = short.nonzero()[:, 0].to(hidden.device)
+        rest = short.nonzero()[:, 0]
         exact = super().search(hidden[rest], k)
         return ScoredItems(
             torch.cat([found.event, rest[exact.event]]),
@@ -88,9 +86,9 @@ class ApproximateTopK(ExactTopK):
         """
         exact = _best(super().search(hidden, k), k)
         self.probes = 1
-        while (share := self._share_of(exact, hidden, k)) < recall:
-            if self.probes == self.cells:
-                break
+        while (
+            share := self._share_of(exact, hidden, k)
+        ) < recall and self.probes < self.cells:
             self.probes *= 2
         return share
 

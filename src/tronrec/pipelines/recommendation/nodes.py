@@ -5,20 +5,9 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from tronrec.checkpoint import Checkpoint
-from tronrec.data.reading import naming
-from tronrec.params import IngestionParams, RecommendationParams
+from tronrec.params import RecommendationParams
 
 Parts = dict[str, pl.DataFrame | None]
-
-
-def name_ids(
-    clicks: pl.LazyFrame,
-    events: pl.LazyFrame,
-    item_ids: pl.DataFrame,
-    params: IngestionParams,
-) -> pl.LazyFrame:
-    """Return the clicks with the ids of the log: those of sessions come out again."""
-    return naming.name_ids(clicks, events, item_ids, params)
 
 
 def recommend_items(

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from tronrec.data.reading.naming import name_ids
 from tronrec.pipelines import ingestion
 from tronrec.pipelines.recommendation import nodes
 
@@ -13,7 +14,7 @@ def create_pipeline() -> Pipeline:
     `recommendations` as an earlier run left it: its parts are not made again.
     """
     name = Node(
-        nodes.name_ids,
+        name_ids,
         inputs=["clicks", "raw_events", "item_ids", "params:ingestion"],
         outputs="sessions",
         name="name_ids",

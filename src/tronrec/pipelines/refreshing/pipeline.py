@@ -2,10 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tronrec.pipelines import ingestion
-from tronrec.pipelines.encoding import nodes as encoding
+from tronrec.pipelines import encoding, ingestion, splitting
 from tronrec.pipelines.refreshing import nodes
-from tronrec.pipelines.splitting import nodes as splitting
 
 
 def create_pipeline() -> Pipeline:
@@ -31,47 +29,25 @@ def create_pipeline() -> Pipeline:
 
 
 def _prepare() -> Pipeline:
-    """Return the nodes from clicks to the sessions of the newest days."""
-    return Pipeline(
-        [
-            Node(
-                nodes.keep_window,
-                inputs=[
-                    "clicks",
-                    "params:filtering",
-                    "params:splitting",
-                    "params:refresh",
-                ],
-                outputs=["filtered_clicks", "filtering_drops"],
-                name="keep_window",
-            ),
-            Node(
-                splitting.hold_out_validation_to_measure,
-                inputs=["filtered_clicks", "params:filtering", "params:splitting"],
-                outputs=[
-                    "fit_clicks",
-                    "validation_clicks",
-                    "validation_drops",
-                    "validation_period",
-                ],
-                name="hold_out_validation",
-            ),
-            Node(
-                encoding.index_items,
-                inputs=["filtered_clicks", "item_ids"],
-                outputs="items",
-                name="index_items",
-            ),
-            *(
-                Node(
-                    encoding.encode_sessions,
-                    inputs=[f"{part}_clicks", "items", "item_ids"],
-                    outputs=f"{part}_sessions",
-                    name=f"encode_{part}_sessions",
-                )
-                for part in ("fit", "validation")
-            ),
-        ]
+    """Return the nodes from clicks to the sessions of the newest days.
+
+    They are those of any preparation, without a test period.
+    """
+    window = Node(
+        nodes.keep_window,
+        inputs=["clicks", "params:filtering", "params:splitting", "params:refresh"],
+        outputs=["filtered_clicks", "filtering_drops"],
+        name="keep_window",
+    )
+    usual = splitting.create_pipeline() + encoding.create_pipeline()
+    rest = usual.only_nodes(
+        "hold_out_validation",
+        "index_items",
+        "encode_fit_sessions",
+        "encode_validation_sessions",
+    )
+    return Pipeline([window]) + Pipeline(
+        rest, inputs={"train_clicks": "filtered_clicks"}
     )
 
 

@@ -1,18 +1,27 @@
 """The nodes of splitting. A small period stops a run only if it will be measured on."""
 
+from collections.abc import Callable
+
 from tronrec.data.engine import DropCounts, Record, Table, engine_of
 from tronrec.data.periods import refuse_small, warn_of
 from tronrec.params import FilteringParams, SplittingParams
 
 Divided = tuple[Table, Table, DropCounts, Record]
+Tell = Callable[[Record], None]
+"""What is done about the record of a period that is too small."""
 
 
 def split_clicks(
-    clicks: Table, filtering: FilteringParams, params: SplittingParams
+    clicks: Table,
+    filtering: FilteringParams,
+    params: SplittingParams,
+    tell: Tell = warn_of,
 ) -> Divided[Table]:
     """Return training and test clicks, drops by reason, the record of the test."""
-    divided = _split(clicks, filtering, params)
-    warn_of(divided[-1])
+    divided = engine_of(clicks).split_clicks(
+        clicks, params, min_session_length=filtering.min_session_length
+    )
+    tell(divided[-1])
     return divided
 
 
@@ -20,17 +29,20 @@ def split_clicks_to_measure(
     clicks: Table, filtering: FilteringParams, params: SplittingParams
 ) -> Divided[Table]:
     """Return the same; refuse a test period that is too small to measure on."""
-    divided = _split(clicks, filtering, params)
-    refuse_small(divided[-1])
-    return divided
+    return split_clicks(clicks, filtering, params, refuse_small)
 
 
 def hold_out_validation(
-    train: Table, filtering: FilteringParams, params: SplittingParams
+    train: Table,
+    filtering: FilteringParams,
+    params: SplittingParams,
+    tell: Tell = warn_of,
 ) -> Divided[Table]:
     """Return the clicks to fit, those to choose the epoch on, drops and record."""
-    divided = _hold_out(train, filtering, params)
-    warn_of(divided[-1])
+    divided = engine_of(train).hold_out_validation(
+        train, params, min_session_length=filtering.min_session_length
+    )
+    tell(divided[-1])
     return divided
 
 
@@ -38,22 +50,4 @@ def hold_out_validation_to_measure(
     train: Table, filtering: FilteringParams, params: SplittingParams
 ) -> Divided[Table]:
     """Return the same; refuse a validation period that is too small to choose on."""
-    divided = _hold_out(train, filtering, params)
-    refuse_small(divided[-1])
-    return divided
-
-
-def _split(
-    clicks: Table, filtering: FilteringParams, params: SplittingParams
-) -> Divided[Table]:
-    return engine_of(clicks).split_clicks(
-        clicks, params, min_session_length=filtering.min_session_length
-    )
-
-
-def _hold_out(
-    train: Table, filtering: FilteringParams, params: SplittingParams
-) -> Divided[Table]:
-    return engine_of(train).hold_out_validation(
-        train, params, min_session_length=filtering.min_session_length
-    )
+    return hold_out_validation(train, filtering, params, refuse_small)

@@ -1,5 +1,8 @@
 """From clicks to training, validation and test clicks."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
 from tronrec.pipelines.splitting import nodes
@@ -12,7 +15,8 @@ def create_pipeline(*, measures: bool = True) -> Pipeline:
         measures: Whether a model will be chosen and measured on the periods, so that
             one that is too small stops the run.
     """
-    split, hold_out = nodes.split_clicks, nodes.hold_out_validation
+    split: Callable[..., Any] = nodes.split_clicks
+    hold_out: Callable[..., Any] = nodes.hold_out_validation
     if measures:
         split = nodes.split_clicks_to_measure
         hold_out = nodes.hold_out_validation_to_measure
