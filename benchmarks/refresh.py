@@ -1,12 +1,13 @@
 """A model refreshed day by day, one trained anew every day, and one left alone.
 
-Clicks are simulated, with a popularity that drifts. On each of the last days the three
-rank the same events; none has learned from that day.
+Clicks are simulated, with a popularity that drifts, or those of a clicks table that
+`prepare_*` wrote. On each of the last days the three rank the same events; none has
+learned from that day.
 """
 
 import argparse
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -35,12 +36,11 @@ from tronrec.refresh import (
     replace_if_better,
     train_on,
 )
-from tronrec.schemas import ITEM
+from tronrec.schemas import ITEM, SESSION, TIME
 from tronrec.training.export import export_model
 from tronrec.training.launch import train_system
 from tronrec.training.loop import TrainingSessions
 
-BEGIN, DAYS = datetime(2022, 8, 1, tzinfo=UTC), 28
 ONE: dict[str, Any] = {"device": "cpu", "parallel": ParallelParams()}
 
 
@@ -70,16 +70,31 @@ def measure(model: Checkpoint, window: Window) -> dict[str, float]:
     return {"recall@20": recall(ranks, 20), "mrr@20": mean_reciprocal_rank(ranks, 20)}
 
 
-def compare(options: argparse.Namespace) -> None:
-    """Print a line for each day and model."""
+def read_clicks(options: argparse.Namespace) -> pl.LazyFrame:
+    """Return the clicks of a table, or simulated ones."""
+    if options.clicks:
+        return pl.scan_parquet(options.clicks)
     simulation = SimulationParams(
         sessions=options.sessions, items=options.items, drift=options.drift
     )
-    clicks = pl.concat(simulate_clicks(simulation)).lazy()
+    return pl.concat(simulate_clicks(simulation)).lazy()
+
+
+def newest_day(clicks: pl.LazyFrame) -> datetime:
+    """Return the last day on which a session begins."""
+    begin = pl.col(TIME).min().over(SESSION).max()
+    day: datetime = clicks.select(begin.dt.truncate("1d")).collect().item()
+    return day
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Print a line for each day and model."""
+    clicks = read_clicks(options)
+    items = clicks.select(pl.col(ITEM).n_unique()).collect().item()
     system = SystemParams.model_validate(
         {
-            "model": {"hidden_size": 64, "feed_forward": 64},
-            "sampling": {"uniform": options.items // 4},
+            "model": {"hidden_size": options.size, "feed_forward": options.size},
+            "sampling": {"uniform": items // 4},
             "ranking": {"trend": options.trend},
             "training": {"epochs": options.epochs, "warmup_steps": 50},
         }
@@ -87,8 +102,9 @@ def compare(options: argparse.Namespace) -> None:
     params = RefreshParams(
         epochs=options.refresh_epochs, warmup_steps=options.warmup_steps, tolerance=1
     )
-    first = BEGIN + timedelta(days=DAYS - options.days)
-    alone = used = train_anew(window_of(clicks, first - timedelta(1), DAYS), system)
+    first = newest_day(clicks) - timedelta(days=options.days - 1)
+    everything = window_of(clicks, first - timedelta(days=1), options.history_days)
+    alone = used = train_anew(everything, system)
     for number in range(options.days):
         day = first + timedelta(days=number)
         recent = window_of(clicks, day, options.window_days)
@@ -101,7 +117,7 @@ def compare(options: argparse.Namespace) -> None:
             **{"name": "refreshed", "device": "cpu", "batch_size": 1024},
         )
         started = time.process_time()
-        anew = train_anew(window_of(clicks, day, DAYS), system)
+        anew = train_anew(window_of(clicks, day, options.history_days), system)
         report(day, "refreshed", record["metrics"]["new"], spent)
         report(day, "anew", measure(anew, recent), time.process_time() - started)
         report(day, "alone", measure(alone, recent), 0)
@@ -115,6 +131,9 @@ def report(day: datetime, name: str, metrics: dict[str, float], spent: float) ->
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clicks", help="a table of clicks; none: simulated ones")
+    parser.add_argument("--history-days", type=int, default=28)
+    parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--sessions", type=int, default=10_000)
     parser.add_argument("--items", type=int, default=1_000)
     parser.add_argument("--drift", type=float, default=0.3)

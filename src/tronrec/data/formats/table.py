@@ -40,11 +40,13 @@ ROWS_AT_ONCE = 1 << 18
 def expected_values(columns: Columns) -> str:
     """Return what the columns should hold, for messages."""
     kinds = {"integer": "whole numbers", "text": "text"}
+    hints = {"integer": "; text takes any id", "text": ""}
     key = " and ".join(name for name in (columns.visitor, columns.session) if name)
     time = "ISO 8601" if columns.time_unit == "iso" else columns.time_unit
     return (
-        f"{kinds[columns.session_type]} in {key} (session_type), "
-        f"{kinds[columns.item_type]} in {columns.item} (item_type) and a time in "
+        f"{kinds[columns.session_type]} in {key} (session_type"
+        f"{hints[columns.session_type]}), {kinds[columns.item_type]} in "
+        f"{columns.item} (item_type{hints[columns.item_type]}) and a time in "
         f"{columns.time} (time_unit {time}), as columns of raw_log says in the catalog"
     )
 
