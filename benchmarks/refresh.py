@@ -44,12 +44,14 @@ from tronrec.training.loop import TrainingSessions
 ONE: dict[str, Any] = {"device": "cpu", "parallel": ParallelParams()}
 
 
-def window_of(clicks: pl.LazyFrame, day: datetime, window_days: int) -> Window:
+def window_of(
+    clicks: pl.LazyFrame, day: datetime, window_days: int, filtering: FilteringParams
+) -> Window:
     """Return so many days, of which `day` is the last one and held out."""
     splitting = SplittingParams(until=(day + timedelta(days=1)).isoformat())
     params = RefreshParams(window_days=window_days)
-    kept, _ = keep_window(clicks, FilteringParams(), splitting, params)
-    parts = hold_out_validation(kept, FilteringParams(), splitting)[:2]
+    kept, _ = keep_window(clicks, filtering, splitting, params)
+    parts = hold_out_validation(kept, filtering, splitting)[:2]
     items = index_items(kept)
     fit, held_out = (PackedSessions.from_clicks(part, items) for part in parts)
     return Window(fit, held_out, items)
@@ -102,12 +104,15 @@ def compare(options: argparse.Namespace) -> None:
     params = RefreshParams(
         epochs=options.refresh_epochs, warmup_steps=options.warmup_steps, tolerance=1
     )
+    filtering = FilteringParams(min_item_support=options.min_item_support)
+    whole = options.history_days, filtering
     first = newest_day(clicks) - timedelta(days=options.days - 1)
-    everything = window_of(clicks, first - timedelta(days=1), options.history_days)
-    alone = used = train_anew(everything, system)
+    alone = used = train_anew(
+        window_of(clicks, first - timedelta(days=1), *whole), system
+    )
     for number in range(options.days):
         day = first + timedelta(days=number)
-        recent = window_of(clicks, day, options.window_days)
+        recent = window_of(clicks, day, options.window_days, filtering)
         started = time.process_time()
         trained = refreshed_system(system, params, used.card)
         *_, last = train_on(recent, used, trained, last={}, **ONE)
@@ -117,7 +122,7 @@ def compare(options: argparse.Namespace) -> None:
             **{"name": "refreshed", "device": "cpu", "batch_size": 1024},
         )
         started = time.process_time()
-        anew = train_anew(window_of(clicks, day, options.history_days), system)
+        anew = train_anew(window_of(clicks, day, *whole), system)
         report(day, "refreshed", record["metrics"]["new"], spent)
         report(day, "anew", measure(anew, recent), time.process_time() - started)
         report(day, "alone", measure(alone, recent), 0)
@@ -133,6 +138,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clicks", help="a table of clicks; none: simulated ones")
     parser.add_argument("--history-days", type=int, default=28)
+    parser.add_argument("--min-item-support", type=int, default=5)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--sessions", type=int, default=10_000)
     parser.add_argument("--items", type=int, default=1_000)

@@ -18,7 +18,7 @@ from tronrec.systems import merge
 from tronrec.systems import resolve_parameters as resolve_with
 
 DATASETS = ("yoochoose", "otto")
-XL = {"systems": {"tron_xl": None}}
+XL = {"systems": {"tron_plus": None}}
 DEFAULTS = DatasetParams().model_dump(mode="json")
 SYSTEM_DEFAULTS = SystemParams().model_dump(mode="json")
 
@@ -74,7 +74,7 @@ def test_the_later_layer_wins(
     system: dict[str, Any], on_otto: dict[str, Any], own: dict[str, Any]
 ) -> None:
     parameters = {
-        "systems": {"tron_xl": system | {"datasets": {"otto": on_otto}}},
+        "systems": {"tron_plus": system | {"datasets": {"otto": on_otto}}},
         "otto": own,
     }
     resolved = resolve_parameters(parameters)
@@ -82,7 +82,7 @@ def test_the_later_layer_wins(
     assert leaves(without_selections(resolved["yoochoose"])) == expected
     expected |= leaves(on_otto)
     assert leaves(without_selections(resolved["otto"])) == expected | leaves(own)
-    compared = resolved["otto"]["benchmark"]["systems"]["tron_xl"]
+    compared = resolved["otto"]["benchmark"]["systems"]["tron_plus"]
     assert leaves(compared).items() <= expected.items()
 
 
@@ -107,16 +107,16 @@ def test_null_is_a_value_where_it_may_be_one() -> None:
 
 @pytest.mark.parametrize(
     "chosen",
-    [["small", "tron_xl"], "small tron_xl", {"small": None, "tron_xl": {}}],
+    [["small", "tron_plus"], "small tron_plus", {"small": None, "tron_plus": {}}],
 )
 def test_a_benchmark_names_its_systems(chosen: object) -> None:
     small = {"model": {"layers": 1}, "datasets": {"otto": {"model": {"window": 7}}}}
     parameters = {
-        "systems": {"tron_xl": None, "other": None, "small": small},
+        "systems": {"tron_plus": None, "other": None, "small": small},
         "otto": {"benchmark": {"systems": chosen, "epochs": 3}},
     }
     benchmark = resolve_parameters(parameters)["otto"]["benchmark"]
-    assert list(benchmark["systems"]) == ["small", "tron_xl"]
+    assert list(benchmark["systems"]) == ["small", "tron_plus"]
     assert benchmark["systems"]["small"]["model"]["layers"] == 1
     assert benchmark["systems"]["small"]["model"]["window"] == 7
     entries = BenchmarkParams.model_validate(benchmark).entries()
@@ -124,11 +124,11 @@ def test_a_benchmark_names_its_systems(chosen: object) -> None:
 
 
 def test_a_system_may_differ_in_the_benchmark() -> None:
-    changes = {"tron_xl": {"training": {"epochs": 2}}}
+    changes = {"tron_plus": {"training": {"epochs": 2}}}
     block = {"model": {"layers": 5}, "benchmark": {"systems": changes}}
     resolved = resolve_parameters(XL | {"otto": block})["otto"]
-    compared = resolved["benchmark"]["systems"]["tron_xl"]
-    assert compared == merge(SYSTEM_DEFAULTS, changes["tron_xl"])
+    compared = resolved["benchmark"]["systems"]["tron_plus"]
+    assert compared == merge(SYSTEM_DEFAULTS, changes["tron_plus"])
 
 
 @pytest.mark.parametrize("chosen", [["other"], "other", {"other": None}])
@@ -136,7 +136,7 @@ def test_ones_own_settings_are_compared_and_tried_first(chosen: object) -> None:
     changes = {"model": {"layers": 5}, "training": {"seed": 3}}
     selections = {"benchmark": {"systems": chosen}, "tuning": {"warm_start": chosen}}
     parameters = XL | {
-        "systems": {"tron_xl": {"model": {"window": 7}}, "other": None},
+        "systems": {"tron_plus": {"model": {"window": 7}}, "other": None},
         "otto": changes | selections,
     }
     block = resolve_parameters(parameters)["otto"]
@@ -148,11 +148,11 @@ def test_ones_own_settings_are_compared_and_tried_first(chosen: object) -> None:
 
 def test_no_system_is_compared_twice() -> None:
     parameters = {
-        "systems": {"tron_xl": None, "other": {"model": {"window": 7}}},
+        "systems": {"tron_plus": None, "other": {"model": {"window": 7}}},
         "otto": {"model": {"window": 7}, "tuning": {"warm_start": ["other"]}},
     }
     block = resolve_parameters(parameters)["otto"]
-    assert list(block["benchmark"]["systems"]) == ["tron_xl", "other"]
+    assert list(block["benchmark"]["systems"]) == ["tron_plus", "other"]
     assert list(block["tuning"]["warm_start"]) == ["other"]
 
 
@@ -238,11 +238,11 @@ def test_runtime_keys_pass() -> None:
         ),
         (
             {"otto": {"benchmark": {"systems": ["bert"]}}},
-            "otto.benchmark.systems.bert: unknown; known: tron_xl",
+            "otto.benchmark.systems.bert: unknown; known: tron_plus",
         ),
         (
-            {"otto": {"benchmark": {"systems": {"tron_xl": {"loss": {"nam": 1}}}}}},
-            "otto.benchmark.systems.tron_xl.loss.nam: unknown parameter; did you mean",
+            {"otto": {"benchmark": {"systems": {"tron_plus": {"loss": {"nam": 1}}}}}},
+            "otto.benchmark.systems.tron_plus.loss.nam: unknown parameter; did you mean",
         ),
         (
             {"otto": {"benchmark": {"epoch": 1}}},
@@ -268,22 +268,22 @@ def test_runtime_keys_pass() -> None:
         ),
         (
             {"otto": {"system": "bert"}},
-            "otto.system = bert: unknown; known: tron_xl",
+            "otto.system = bert: unknown; known: tron_plus",
         ),
         (
-            {"systems": {"tron_xl": {"modl": {}}}},
-            "systems.tron_xl.modl: unknown parameter; did you mean model?",
+            {"systems": {"tron_plus": {"modl": {}}}},
+            "systems.tron_plus.modl: unknown parameter; did you mean model?",
         ),
         (
-            {"systems": {"tron_xl": {"datasets": {"oto": {}}}}},
-            "systems.tron_xl.datasets.oto: unknown; did you mean otto?",
+            {"systems": {"tron_plus": {"datasets": {"oto": {}}}}},
+            "systems.tron_plus.datasets.oto: unknown; did you mean otto?",
         ),
         (
-            {"systems": {"tron_xl": {"datasets": {"otto": {"loss": {"name": "x"}}}}}},
-            "systems.tron_xl.datasets.otto.loss.name = 'x': must be ",
+            {"systems": {"tron_plus": {"datasets": {"otto": {"loss": {"name": "x"}}}}}},
+            "systems.tron_plus.datasets.otto.loss.name = 'x': must be ",
         ),
         (
-            {"systems": {"tron_xl": None, "unused": {"model": {"window": 0}}}},
+            {"systems": {"tron_plus": None, "unused": {"model": {"window": 0}}}},
             "systems.unused.model.window = 0: must be greater than or equal to 1",
         ),
     ],
@@ -301,10 +301,10 @@ def test_a_problem_has_place_value_and_remedy(
     [
         ({"otto": 3}, "otto = 3: must be a block"),
         ({"systems": [1]}, "systems = [1]: must be a block"),
-        ({"systems": {"tron_xl": 3}}, "systems.tron_xl = 3: must be a block"),
+        ({"systems": {"tron_plus": 3}}, "systems.tron_plus = 3: must be a block"),
         (
-            {"systems": {"tron_xl": {"datasets": {"otto": 3}}}},
-            "systems.tron_xl.datasets.otto = 3: must be a block",
+            {"systems": {"tron_plus": {"datasets": {"otto": 3}}}},
+            "systems.tron_plus.datasets.otto = 3: must be a block",
         ),
     ],
 )
@@ -317,7 +317,7 @@ def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
     parameters = {
         "oto": {},
         "systems": {
-            "tron_xl": {
+            "tron_plus": {
                 "model": {"window": 0},
                 "datasets": {"otto": {"model": {"dropout": 2}}},
             }
@@ -330,8 +330,8 @@ def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
     places = [line.split()[0] for line in str(error.value).splitlines()[1:]]
     assert places == [
         "oto:",
-        "systems.tron_xl.model.window",
-        "systems.tron_xl.datasets.otto.model.dropout",
+        "systems.tron_plus.model.window",
+        "systems.tron_plus.datasets.otto.model.dropout",
         "yoochoose.training.seed",
         "otto.model.layers",
     ]

@@ -84,10 +84,10 @@ def test_a_damaged_file_is_named(tuned: Path, text: str, problem: str) -> None:
 
 def test_the_search_is_the_same_for_all_data_sets_but_for_differences() -> None:
     parameters = {
-        "systems": {"tron_xl": None, "other": {"model": {"layers": 1}}},
+        "systems": {"tron_plus": None, "other": {"model": {"layers": 1}}},
         "tuning": {
             "trials": 9,
-            "warm_start": ["tron_xl"],
+            "warm_start": ["tron_plus"],
             "space": {"model": {"dropout": {"low": 0, "high": 0.5}}},
         },
         "otto": {
@@ -102,7 +102,7 @@ def test_the_search_is_the_same_for_all_data_sets_but_for_differences() -> None:
     assert otto["trials"] == yoochoose["trials"] == 9
     assert otto["space"]["model"]["dropout"]["high"] == 0.2
     assert yoochoose["space"]["model"]["dropout"]["high"] == 0.5
-    assert list(yoochoose["warm_start"]) == ["tron_xl"]
+    assert list(yoochoose["warm_start"]) == ["tron_plus"]
     assert otto["warm_start"]["other"]["model"]["layers"] == 1
 
 
@@ -124,5 +124,5 @@ def test_the_search_is_the_same_for_all_data_sets_but_for_differences() -> None:
 )
 def test_a_bad_search_is_named(tuning: dict[str, Any], problem: str) -> None:
     with pytest.raises(UserError) as caught:
-        resolve_parameters({"systems": {"tron_xl": None}, "tuning": tuning}, ["otto"])
+        resolve_parameters({"systems": {"tron_plus": None}, "tuning": tuning}, ["otto"])
     assert str(caught.value).count(problem) == 1

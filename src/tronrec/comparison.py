@@ -11,8 +11,9 @@ from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.evaluation.ranking import rank_targets
-from tronrec.params import EvaluationParams, SystemParams
+from tronrec.params import EvaluationParams, RankingParams, SystemParams
 from tronrec.schemas import SESSION
+from tronrec.training.export import fitted_ranking
 from tronrec.training.history import best_epoch, history_table
 from tronrec.training.loop import Trainer, TrainingSessions, fit
 from tronrec.training.memory import peak_bytes, reset_peak
@@ -69,7 +70,10 @@ def rank_systems(
     known = sessions.fit.items, sessions.validation.items
     for name, read_checkpoint in checkpoints.items():
         checkpoint = read_checkpoint()
-        model, terms = load_best(checkpoint, sessions.num_items, *known)
+        fitted = fitted_ranking(checkpoint, sessions, device)
+        model, terms = load_best(
+            checkpoint, sessions.num_items, *known, ranking=fitted
+        )
         ranking = rank_targets(
             model.to(target),
             terms,
@@ -81,15 +85,16 @@ def rank_systems(
         ranks[name] = ranking.ranks
         history = history_table(checkpoint.state.history)
         histories.append(history.insert_column(0, pl.lit(name).alias("system")))
-        runs[name] = _describe(checkpoint)
+        runs[name] = _describe(checkpoint, fitted)
     return pl.DataFrame(ranks), pl.concat(histories), runs
 
 
-def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return with what a system was trained, and how long it took."""
+def _describe(checkpoint: Checkpoint, ranking: RankingParams) -> dict[str, Any]:
+    """Return with what a system was trained and ranks, and how long it took."""
     state = checkpoint.state
+    parameters = state.parameters.model_copy(update={"ranking": ranking})
     return {
-        "parameters": state.parameters.model_dump(mode="json"),
+        "parameters": parameters.model_dump(mode="json"),
         "epoch": best_epoch(state.history, state.parameters.training.choose_by),
         "epochs": len(state.history),
         "seconds": sum(record.seconds for record in state.history),

@@ -66,7 +66,7 @@ def test_a_date_may_be_one_of_pythons() -> None:
 def test_what_makes_no_sense_is_one_line(
     splitting: dict[str, Any], problem: str
 ) -> None:
-    parameters = {"systems": {"tron_xl": None}, "shop": {"splitting": splitting}}
+    parameters = {"systems": {"tron_plus": None}, "shop": {"splitting": splitting}}
     with pytest.raises(UserError) as error:
         resolve_parameters(parameters, ["shop"])
     (line,) = str(error.value).splitlines()[1:]

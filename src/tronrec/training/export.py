@@ -73,3 +73,12 @@ def calibrate_ranking(
         logger.info("%s: %s, %s", name, trial.params.describe(), trial.metrics)
     logger.info("Ranking terms chosen on validation: %s", calibration.chosen)
     return calibration.record()
+
+
+def fitted_ranking(
+    checkpoint: Checkpoint, sessions: TrainingSessions, device: str
+) -> RankingParams:
+    """Return the ranking terms for the best epoch: calibrated, or as configured."""
+    configured = checkpoint.state.parameters.ranking
+    chosen = calibrate_ranking(checkpoint, configured, sessions, device)
+    return RankingParams.model_validate(chosen["ranking"])

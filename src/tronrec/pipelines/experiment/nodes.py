@@ -70,13 +70,15 @@ def replay_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, Record]:
     """Return exposures, outcomes and true uplifts of a test on the test sessions."""
     from tronrec.experiment.replay import find_visits, replay
-    from tronrec.training.export import export_model
+    from tronrec.training.export import export_model, fitted_ranking
+    from tronrec.training.loop import TrainingSessions
 
     clicks = fit.items, validation.items
+    sessions = TrainingSessions(fit, validation, items.height)
     systems = {}
     for name in experiment.weights:
         checkpoint = checkpoints[name]()
-        ranking = checkpoint.state.parameters.ranking
+        ranking = fitted_ranking(checkpoint, sessions, device)
         model = export_model(name, checkpoint, items, *clicks, ranking=ranking)
         systems[name] = _lists_of(model, device)
     times = test_clicks.select(pl.col(TIME).dt.epoch("ms")).collect(engine="streaming")
