@@ -45,7 +45,7 @@ class DatasetParams(SystemParams):
     """The whole parameter block of a data set, after its system was filled in."""
 
     system: str = "tron_plus"
-    """The row of Table 2 to train: a name under `systems`."""
+    """What is trained: a name under `systems`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train and evaluate; `auto` takes a GPU if there is one."""
     parallel: ParallelParams = ParallelParams()

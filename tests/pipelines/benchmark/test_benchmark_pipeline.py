@@ -5,6 +5,7 @@ import torch
 
 from reference.data import random_sessions
 from tronrec.checkpoint import Checkpoint
+from tronrec.data.packed import PackedSessions
 from tronrec.params import BenchmarkParams, EvaluationParams, SystemParams
 from tronrec.pipelines import benchmark
 from tronrec.pipelines.benchmark import nodes
@@ -24,6 +25,7 @@ PARAMS = BenchmarkParams(
     subject="one",
     resamples=100,
 )
+ONE_EPOCH = SMALL["training"] | {"epochs": 1}
 ITEM_TABLE = pl.DataFrame({"count": np.arange(ITEMS, 0, -1)})
 STATISTICS = {"train": {"sessions": 1, "events": 3, "items": ITEMS}}
 
@@ -89,6 +91,25 @@ def test_every_system_and_baseline_ranks_the_same_events(trained):
     assert results["two"]["epochs"] == 2
     assert results["two"]["parameters"]["loss"]["name"] == "bce"
     assert 0 < results["two"]["mrr@20_p"] <= 1
+
+
+def test_systems_are_ranked_with_the_terms_that_are_fitted_to_the_validation_sessions():
+    """Visitors go back to the click before the last, which one epoch does not learn."""
+    pairs = np.random.default_rng().integers(1, ITEMS + 1, (200, 2)).astype(np.int32)
+    back = PackedSessions(np.tile(pairs, (1, 3)).ravel(), np.arange(0, 1201, 6))
+    found = {}
+    for calibrate in (False, True):
+        ranking = {"ranking": {"calibrate": calibrate}}
+        system = SystemParams.model_validate(SMALL | {"training": ONE_EPOCH} | ranking)
+        params = BenchmarkParams(systems={"one": system}, subject="one", resamples=100)
+        loaders: dict[str, Checkpoint] = {}
+        for saved in nodes.train_systems(params, "cpu", back, back, ITEM_TABLE, {}):
+            loaders |= {name: (lambda c=c: c) for name, c in saved.items()}
+        arguments = EvaluationParams(), "cpu", loaders, ITEM_TABLE, back, back, back
+        found[calibrate] = nodes.rank_systems(params, *arguments)
+    assert found[True][0]["one"].mean() < found[False][0]["one"].mean()
+    assert found[True][2]["one"]["parameters"]["ranking"]["repeat_gains"]
+    assert not found[False][2]["one"]["parameters"]["ranking"]["repeat_gains"]
 
 
 def test_the_figure_has_a_line_for_each_system(trained):
