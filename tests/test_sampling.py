@@ -1,3 +1,4 @@
+import math
 from typing import NamedTuple
 
 import torch
@@ -31,6 +32,26 @@ def test_uniform_draws_every_item_equally_and_never_padding():
     counts = torch.bincount(drawn, minlength=51)
     assert counts[0] == 0
     assert_equally_likely(counts[1:])
+
+
+@given(
+    uniform=st.integers(1, 50),
+    share=st.none() | st.floats(0.01, 1),
+    num_items=st.integers(2, 60),
+)
+def test_uniform_draws_are_no_more_than_a_share_of_the_catalogue(
+    uniform, share, num_items
+):
+    params = SamplingParams(
+        uniform=uniform, uniform_share=share, in_batch=1, top_k=None
+    )
+    sampler = NegativeSampler(params, num_items)
+    drawn = sampler.draw(make_batch(0, num_items), torch.Generator()).uniform
+    limit = uniform if share is None else max(1, math.floor(share * num_items))
+    expected = min(uniform, limit)
+    assert drawn.shape == (1, expected)
+    few = SamplingParams(uniform=50, uniform_share=share, in_batch=1, top_k=40)
+    assert few.kept_of(num_items) == min(40, few.uniform_of(num_items) + 1)
 
 
 def test_in_batch_draws_the_clicks_of_all_others_equally():

@@ -71,9 +71,7 @@ def rank_systems(
     for name, read_checkpoint in checkpoints.items():
         checkpoint = read_checkpoint()
         fitted = fitted_ranking(checkpoint, sessions, device)
-        model, terms = load_best(
-            checkpoint, sessions.num_items, *known, ranking=fitted
-        )
+        model, terms = load_best(checkpoint, sessions.num_items, *known, ranking=fitted)
         ranking = rank_targets(
             model.to(target),
             terms,

@@ -130,7 +130,7 @@ class NegativeSampler:
     ) -> Int[Tensor, "rows uniform"]:
         granularity = self.params.uniform_granularity
         sessions = _sessions_drawn_for(batch, granularity)
-        shape = len(sessions), self.params.uniform
+        shape = len(sessions), self.params.uniform_of(self.num_items)
         items = draw_uniform(shape, self.num_items, generator)
         if self.params.exclude_session and granularity != "batchwise":
             for _ in range(REDRAWS):

@@ -74,6 +74,9 @@ class SamplingParams(Params):
 
     uniform: int = Field(16_384, ge=0)
     """Items drawn uniformly from the catalogue."""
+    uniform_share: float | None = Field(None, gt=0, le=1)
+    """They are at most this share of the catalogue, so that a small shop does not draw
+    each item over and over; null: no limit."""
     uniform_granularity: Granularity = "batchwise"
     """For what the uniform negatives are drawn anew."""
     in_batch: int = Field(127, ge=0)
@@ -84,6 +87,18 @@ class SamplingParams(Params):
     """No item of the session is a negative; otherwise only the target itself is not."""
     top_k: int | None = Field(100, ge=1)
     """Keep only the k highest-scored negatives of an event; null keeps all."""
+
+    def uniform_of(self, num_items: int) -> int:
+        """Return the items to draw uniformly from a catalogue of `num_items`."""
+        if self.uniform_share is None:
+            return self.uniform
+        return min(self.uniform, max(1, int(self.uniform_share * num_items)))
+
+    def kept_of(self, num_items: int) -> int | None:
+        """Return how many negatives of an event are kept; None: all of them."""
+        if self.top_k is None:
+            return None
+        return min(self.top_k, self.uniform_of(num_items) + self.in_batch)
 
     @model_validator(mode="after")
     def _enough_negatives(self) -> Self:

@@ -115,10 +115,11 @@ class Trainer:
         self.best_weights = self.model.state_dict()
 
     def _make_step(self) -> Step:
-        params, k = self.params, self.params.sampling.top_k
+        params, items = self.params, self.data.num_items
+        k = params.sampling.kept_of(items)
         return Step(
             self.model,
-            NegativeSampler(params.sampling, self.data.num_items),
+            NegativeSampler(params.sampling, items),
             None if k is None else HardestNegatives(k, search_dtype(self.device)),
             choose_loss(params.loss),
             training_dtype(params.training.precision, self.device),

@@ -22,7 +22,7 @@ def warn_of_oversize(params: SystemParams, *, items: int, sessions: int) -> None
 
 def _oversizes(params: SystemParams, items: int, sessions: int) -> Iterator[str]:
     sampling, batch_size = params.sampling, params.training.batch_size
-    if sampling.uniform >= items:
+    if sampling.uniform_of(items) >= items:
         yield (
             f"sampling.uniform ({sampling.uniform:,}) draws each of the {items:,} "
             f"items about {sampling.uniform / items:.1f} times; lower it to "
