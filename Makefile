@@ -11,11 +11,16 @@ MODEL ?= data/sample/06_models/otto/model.safetensors
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 ITEMS ?= data/sample/01_raw/otto/item_details.parquet
 
+RAW ?= data/01_raw
+SEED ?= 0
+SPLITS := diginetica yoochoose_1_64 tmall
+SEEDS := systems.tron_plus.training.seed=$(SEED),systems.tron_xl.training.seed=$(SEED)
+
 # Kedro would report usage, and write an id into pyproject.toml.
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-spark lint bench viz viz-build dashboard docs clean
+.PHONY: help run serve test test-spark lint bench splits viz viz-build dashboard docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +45,11 @@ lint: $(VENV)/.dev  ## Check style, types and layers
 
 bench: $(VENV)/.serve  ## Time training and evaluation on this machine, in ratios
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+splits: $(VENV)/.base  ## Compare TRON+ and TRON XL on public splits: RAW=folder SEED=0, a night
+	for data in $(SPLITS); do \
+		$(KEDRO) run --env=splits --pipelines=benchmark_$$data --params=raw_root=$(RAW),$(SEEDS) || exit; \
+	done
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
 	$(VIZ) run

@@ -27,7 +27,7 @@ def systems(project: Path) -> list[str]:
     return list(yaml.safe_load(text)["systems"])
 
 
-@pytest.mark.parametrize("env", ["base", "local", "sample"])
+@pytest.mark.parametrize("env", ["base", "local", "sample", "splits"])
 def test_every_environment_is_valid(conf: Path, env: str) -> None:
     parameters = load(conf, env)["parameters"]
     for dataset in PUBLISHED:
@@ -47,6 +47,18 @@ def test_an_entry_of_the_catalog_makes_a_data_set(conf: Path) -> None:
     with pytest.raises(UserError, match="  myshp: unknown; did you mean myshop\\?"):
         load(conf, myshp={"training": {"epochs": 4}})["parameters"]
     assert load(conf, "sample").datasets == (*PUBLISHED, "shop")
+
+
+def test_public_splits_and_a_new_data_set_have_the_same_recipe(conf: Path) -> None:
+    parameters = load(conf, "splits")["parameters"]
+    names = ("diginetica", "yoochoose_1_64", "tmall")
+    recipes = [
+        parameters[name]["benchmark"]["systems"]["tron_plus"]
+        for name in (*names, "shop")
+    ]
+    assert recipes == [recipes[0]] * 4
+    assert parameters["shop"]["system"] == DatasetParams().system == "tron_plus"
+    assert {parameters[name]["filtering"]["min_item_support"] for name in names} == {1}
 
 
 def test_every_system_can_be_chosen(conf: Path, project: Path) -> None:

@@ -42,7 +42,8 @@ def expected_values(columns: Columns) -> str:
     kinds = {"integer": "whole numbers", "text": "text"}
     hints = {"integer": "; text takes any id", "text": ""}
     key = " and ".join(name for name in (columns.visitor, columns.session) if name)
-    time = "ISO 8601" if columns.time_unit == "iso" else columns.time_unit
+    is_text = columns.time_unit == "iso"
+    time = "ISO 8601; s, ms, us or ns for numbers" if is_text else columns.time_unit
     return (
         f"{kinds[columns.session_type]} in {key} (session_type"
         f"{hints[columns.session_type]}), {kinds[columns.item_type]} in "
