@@ -62,7 +62,11 @@ def refreshed_system(
 
     Ranking terms that were calibrated are those of the former model.
     """
-    changes: dict[str, Any] = {"epochs": params.epochs, "patience": None}
+    changes: dict[str, Any] = {
+        "epochs": params.epochs,
+        "min_steps": 1,
+        "patience": None,
+    }
     for key in ("learning_rate", "warmup_steps"):
         if (value := getattr(params, key)) is not None:
             changes[key] = value

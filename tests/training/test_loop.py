@@ -147,6 +147,27 @@ def test_the_best_epoch_is_the_first_of_the_best():
     assert best_epoch([], "mrr@20") == 0
 
 
+@pytest.mark.parametrize(("min_steps", "passes"), [(1, 1), (5, 1), (6, 2), (14, 3)])
+def test_an_epoch_is_as_many_passes_as_its_steps_need(min_steps, passes, monkeypatch):
+    data = make_data()
+    trainer = Trainer(make_params(min_steps=min_steps), data, cpu)
+    seen: list[torch.Tensor] = []
+    update = trainer.update
+
+    def spy(batch, *rest):
+        seen.append(batch.clicks)
+        return update(batch, *rest)
+
+    monkeypatch.setattr(trainer, "update", spy)
+    trainer.run_epoch()
+    assert trainer.history[0].step == len(seen) == 5 * passes
+    one = [np.sort(np.concatenate(seen[at : at + 5])) for at in range(0, len(seen), 5)]
+    assert all(np.array_equal(part, one[0]) for part in one)
+    assert len(one[0]) == np.minimum(np.diff(data.fit.offsets), 7).sum()
+    orders = {tuple(np.concatenate(seen[at : at + 5])) for at in range(0, len(seen), 5)}
+    assert len(orders) == passes
+
+
 @pytest.mark.parametrize("choose_by", ["mrr@20", "recall@20"])
 def test_patience_stops_and_the_best_weights_are_kept(choose_by):
     params = make_params(epochs=50, patience=2, choose_by=choose_by)

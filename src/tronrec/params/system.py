@@ -141,6 +141,9 @@ class TrainingParams(Params):
 
     epochs: int = Field(10, ge=1)
     """Passes over the training sessions, at most."""
+    min_steps: int = Field(1, ge=1)
+    """Steps of an epoch, at least: where there are few sessions, an epoch is several
+    passes over them."""
     batch_size: int = Field(128, ge=2)
     """Sessions of a step."""
     batches: Literal["whole_sessions", "session_parallel"] = "whole_sessions"

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -104,11 +105,14 @@ class Trainer:
         )
         self.batches = choose_batches(params, data.fit, device)
         self.step = self._make_step()
-        if 1 < self.workers.count > len(data.fit) // self._steps:
+        steps = self.batches.steps(params.training.batch_size)
+        if 1 < self.workers.count > len(data.fit) // steps:
             raise UserError(
                 f"parallel.processes, of all machines ({self.workers.count}), exceed "
-                f"the {len(data.fit) // self._steps} sessions of a batch; lower them"
+                f"the {len(data.fit) // steps} sessions of a batch; lower them"
             )
+        self._passes = max(1, math.ceil(params.training.min_steps / steps))
+        self._steps = self._passes * steps
         self.batches.shard(self.workers.rank, self.workers.count)
         self.fingerprints = data.fingerprints()
         self.history: list[EpochRecord] = []
@@ -144,7 +148,7 @@ class Trainer:
         return self.epoch >= training.epochs or out_of_patience
 
     def run_epoch(self) -> None:
-        """Train on every session once, then measure."""
+        """Train on every session, as often as `min_steps` says, then measure."""
         training = self.params.training
         started = time.perf_counter()
         loss = self._train()
@@ -173,10 +177,6 @@ class Trainer:
         logger.info(describe(record))
 
     @property
-    def _steps(self) -> int:
-        return self.batches.steps(self.params.training.batch_size)
-
-    @property
     def _total(self) -> int:
         return self._steps * self.params.training.epochs
 
@@ -187,10 +187,13 @@ class Trainer:
         torch.manual_seed(_seed(training.seed, epoch, purpose))
         negatives = torch.Generator(self.device)
         negatives.manual_seed(_seed(training.seed, epoch, "negatives"))
-        batches = self.batches.epoch(
-            batch_size=training.batch_size,
-            window=self.params.model.window,
-            generator=np.random.default_rng(_seed(training.seed, epoch, "order")),
+        order = np.random.default_rng(_seed(training.seed, epoch, "order"))
+        window = self.params.model.window
+        batches = chain.from_iterable(
+            self.batches.epoch(
+                batch_size=training.batch_size, window=window, generator=order
+            )
+            for _ in range(self._passes)
         )
         label = f"epoch {epoch + 1}/{training.epochs}"
         total = torch.zeros((), device=self.device, dtype=torch.float64)
