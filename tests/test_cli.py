@@ -10,6 +10,7 @@ from kedro.io import DatasetError
 from tronrec import cli
 from tronrec.errors import UserError
 from tronrec.pipeline_registry import register_pipelines
+from tronrec.starter import create_project
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -69,6 +70,56 @@ def test_a_command_line_without_a_command_is_a_run() -> None:
     assert "runs" in runner.invoke(cli.cli, ["--help"]).stdout
     result = runner.invoke(cli.cli, ["--params=x"])
     assert "Invalid format of `params`" in result.stderr
+
+
+def test_a_run_without_options_is_the_one_that_the_project_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_project(tmp_path / "myshop")
+    notes = tmp_path / "myshop" / "pyproject.toml"
+    text = notes.read_text()
+    assert "--pipelines=simulate_otto,train_otto" in text
+    notes.write_text(text.replace("simulate_otto,train_otto", "train_oto"))
+    monkeypatch.chdir(tmp_path / "myshop" / "conf")
+    monkeypatch.setattr(cli, "pipelines", register_pipelines())
+    result = CliRunner().invoke(cli.run)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Running with --env=sample --pipelines=train_oto: see pyproject.toml\n"
+        "Error: --pipelines=train_oto: unknown; did you mean train_otto?\n"
+    )
+    stated = CliRunner().invoke(cli.run, ["--pipelines=trian_otto"])
+    assert stated.stderr == (
+        "Error: --pipelines=trian_otto: unknown; did you mean train_otto?\n"
+    )
+    notes.write_text("[tool.kedro]\n[tool.tronrec]\nrun = 3\n")
+    wrong = CliRunner().invoke(cli.run)
+    assert wrong.exit_code == 1
+    assert "run = 3 below [tool.tronrec]: must be a list of options" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [["run"], ["runs", "otto"]])
+def test_outside_of_a_project_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.cli, command)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: No configuration in {tmp_path}/conf: go to a project's folder; "
+        "`tronrec init myshop` makes one\n"
+    )
+
+
+def test_importing_the_package_loads_nothing_but_the_standard_library(
+    python: Run,
+) -> None:
+    code = (
+        "import sys; before = {*sys.modules}; import tronrec; "
+        "new = {name.partition('.')[0] for name in {*sys.modules} - before}; "
+        "print(sorted(new - sys.stdlib_module_names))"
+    )
+    assert python("-c", code).stdout == "['tronrec']\n"
 
 
 def test_errors_of_kedro_have_a_text(python: Run) -> None:

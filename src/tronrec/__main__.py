@@ -10,6 +10,10 @@ def main() -> None:
             from tronrec.serving.command import serve
 
             serve(sys.argv[2:], prog_name="tronrec serve")
+        case ["init"]:
+            from tronrec.starter.command import init
+
+            init(sys.argv[2:], prog_name="tronrec init")
         case ["export"]:
             from tronrec.portable.command import export
 

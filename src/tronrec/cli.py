@@ -13,7 +13,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
-from kedro.utils import load_obj
+from kedro.utils import find_kedro_project, load_obj
 
 from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
@@ -22,6 +22,8 @@ from tronrec.hooks import use_config
 from tronrec.portable.command import export
 from tronrec.problems import suggest
 from tronrec.serving.command import serve
+from tronrec.starter import PYPROJECT, ProjectNotes
+from tronrec.starter.command import init
 
 
 class PlainCommand(click.Command):
@@ -44,6 +46,12 @@ class PlainCommand(click.Command):
 class RunCommand(PlainCommand):
     """Kedro's `run`, whose options are checked against the pipelines first."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options that the project names, if none is given."""
+        if not args and (project := find_kedro_project(Path.cwd())):
+            args = _options_of(project)
+        return super().parse_args(ctx, args)
+
     def check(self, options: dict[str, Any]) -> None:
         """Refuse names that are not there."""
         config = SystemConfigLoader.open(
@@ -55,6 +63,17 @@ class RunCommand(PlainCommand):
             options |= {"pipelines": [options["pipeline"]], "pipeline": None}
         _check_selection(options)
         _check_runner(options)
+
+
+def _options_of(project: Path) -> list[str]:
+    """Return the options of a run without any, and tell which they are."""
+    try:
+        options = list(ProjectNotes.read(project).run)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    if options:
+        click.echo(f"Running with {' '.join(options)}: see {PYPROJECT}", err=True)
+    return options
 
 
 def _check_selection(options: dict[str, Any]) -> None:
@@ -215,7 +234,7 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-COMMANDS = [run, runs, new_dataset, serve, export]
+COMMANDS = [init, run, runs, new_dataset, serve, export]
 
 
 @click.group(cls=Group, name="tronrec", commands=COMMANDS)

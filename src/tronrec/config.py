@@ -37,10 +37,20 @@ class SystemConfigLoader(OmegaConfigLoader):
         conf_source: str | None = None,
         runtime_params: dict[str, Any] | None = None,
     ) -> Self:
-        """Return the configuration that a session with these options has."""
+        """Return the configuration that a session with these options has.
+
+        Raises:
+            UserError: There is none.
+        """
         project = find_kedro_project(Path.cwd()) or Path.cwd()
+        conf_source = conf_source or str(project / settings.CONF_SOURCE)
+        if not Path(conf_source).exists():
+            raise UserError(
+                f"No configuration in {conf_source}: go to a project's folder; "
+                "`tronrec init myshop` makes one"
+            )
         return cls(
-            conf_source or str(project / settings.CONF_SOURCE),
+            conf_source,
             env or os.getenv("KEDRO_ENV"),
             runtime_params,
             **settings.CONFIG_LOADER_ARGS,

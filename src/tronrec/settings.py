@@ -5,6 +5,7 @@ import multiprocessing
 from tronrec.config import SystemConfigLoader
 from tronrec.hooks import (
     ConfiguredPipelines,
+    ProjectVersion,
     RunCatalog,
     RunGuard,
     StaleOutputs,
@@ -22,5 +23,11 @@ CONFIG_LOADER_ARGS = {
     "merge_strategy": {"parameters": "soft"},  # an environment states differences only
 }
 DATA_CATALOG_CLASS = RunCatalog
-HOOKS = (ConfiguredPipelines(), ThreadPolicy(), RunGuard(), StaleOutputs())
+HOOKS = (
+    ConfiguredPipelines(),
+    ThreadPolicy(),
+    RunGuard(),
+    StaleOutputs(),
+    ProjectVersion(),
+)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run

@@ -1,12 +1,14 @@
-"""What happens around a run: pipelines, claims on outputs, their recipes, threads."""
+"""What happens around a run: versions, pipelines, claims, recipes, threads."""
 
 from tronrec.hooks.configured_pipelines import ConfiguredPipelines, use_config
 from tronrec.hooks.guard import RunCatalog, RunGuard
+from tronrec.hooks.project_version import ProjectVersion
 from tronrec.hooks.stale_outputs import StaleOutputs
 from tronrec.hooks.thread_policy import ThreadPolicy
 
 __all__ = [
     "ConfiguredPipelines",
+    "ProjectVersion",
     "RunCatalog",
     "RunGuard",
     "StaleOutputs",
