@@ -27,7 +27,7 @@ LINE = 12
 def parse(format: str, *lines: str | bytes) -> list[tuple]:
     data = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
     block = Block("raw.log", LINE, data)
-    events, bad_lines = split_block(PARSERS[format], block, must_end=False)
+    events, bad_lines = split_block(PARSERS[format], block)
     if bad_lines:
         raise UserError(str(bad_lines[0]))
     return events.rows()

@@ -1,18 +1,22 @@
 """A shop's own log: its columns by name, and no fault that passes in silence."""
 
+import gzip
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
+import zstandard
 from pyarrow import parquet
 from pydantic import ValidationError
 
+from reference.raw import read_csv
 from tronrec.data.events import TYPE
 from tronrec.data.formats import FORMATS
 from tronrec.data.reading.bad_lines import BadLine, read_file
-from tronrec.data.reading.log import RawFile, RawLog
+from tronrec.data.reading.log import RawFile, RawLog, find_raw_log
 from tronrec.errors import UserError
 from tronrec.params import Columns
 from tronrec.schemas import ITEM, SESSION, TIME
@@ -74,13 +78,26 @@ def test_bad_lines_of_csv(line: str, tmp_path: Path) -> None:
     assert [(b.line, b.text) for b in bad] == [(3, line)]
 
 
-def test_a_last_line_without_an_end_may_be_torn(tmp_path: Path) -> None:
-    columns = Columns(**NAMES, time_unit="s")
-    data = f"visit,at,sku\n1,{SECONDS},5\n1,{SECONDS},12".encode()
-    rows, (bad,) = read(tmp_path / "log", "csv", columns, data)
-    assert rows == [(1, 5, NOON, "clicks")]
-    assert (bad.line, bad.text) == (3, f"1,{SECONDS},12")
-    assert "still being written" in bad.reason
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n", "\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_a_last_line_may_lack_its_end(
+    end: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """Against the slow reference, plain and packed; each part of a log ends so."""
+    columns = Columns(session="session_id", item="item_id", time="timestamp")
+    rows = [f"1,{item},2024-05-01T12:00:00Z" for item in (5, 12)]
+    text = "\n".join(["session_id,item_id,timestamp", *rows])
+    wanted = read_csv(text)
+    assert wanted == [(1, 5, NOON, "clicks"), (1, 12, NOON, "clicks")]
+    data = pack((text + end).encode())
+    assert read(tmp_path / "log", "csv", columns, data) == (wanted, [])
+    parts = tmp_path / "events.csv"
+    parts.mkdir()
+    for name in ("a", "b"):
+        (parts / name).write_bytes(data)
+    log = find_raw_log(FORMATS["csv"], str(tmp_path), columns=columns)
+    both = [read(Path(part.path), "csv", columns) for part in log.train]
+    assert both == [(wanted, [])] * 2
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 1000), ("us", 1_000_000)])

@@ -37,9 +37,6 @@ class LineReader:
 
     begin: Callable[[bytes, Columns], tuple[LineParser, bool]]
     """First line of a file -> how its lines are parsed, and whether it is a header."""
-    last_line_must_end: bool = False
-    """Whether a last line without a line end is bad: its last number may lack digits.
-    Where every line closes itself, as JSON does, it cannot."""
 
 
 @dataclass(frozen=True)

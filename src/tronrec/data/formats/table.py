@@ -215,7 +215,7 @@ CSV = RawFormat(
     name="csv",
     files={"train": "events.csv", "test": "test-events.csv"},
     expected=expected_values,
-    reader=LineReader(begin_csv, last_line_must_end=True),
+    reader=LineReader(begin_csv),
     write=_write_csv,
 )
 

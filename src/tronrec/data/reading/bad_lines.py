@@ -33,7 +33,6 @@ from tronrec.errors import UserError
 REFUSALS = (RefusedError, pl.exceptions.PolarsError, OSError)
 """Polars takes a block for a packed file, too, if it begins like one: an OSError."""
 
-TORN = "the line has no end; is the file still being written?"
 UNREADABLE = "the line cannot be read"
 
 
@@ -84,40 +83,33 @@ def _read_lines(
         raise UserError(f"{raw}:1: {error}") from None
     if is_header:
         head = Block(head.file, 2, below)
-    must_end = reader.last_line_must_end
     blocks = (block for block in chain([head], blocks) if block.data)
-    parse = partial(_parse_good_block, parser, must_end)
+    parse = partial(_parse_good_block, parser)
     for block, events in prefetch_results(parse, blocks):
         if events is None:
-            yield split_block(parser, block, must_end=must_end)
+            yield split_block(parser, block)
         else:
             yield Part(events, [])
 
 
-def _parse_good_block(
-    parser: LineParser, must_end: bool, block: Block
-) -> pl.DataFrame | None:
+def _parse_good_block(parser: LineParser, block: Block) -> pl.DataFrame | None:
     """Return the events of a block without a bad line, else None."""
-    if must_end and not block.data.endswith(b"\n"):
-        return None
     try:
         return check_events(parser.parse(block.data))
     except REFUSALS:
         return None
 
 
-def split_block(parser: LineParser, block: Block, *, must_end: bool) -> Part:
+def split_block(parser: LineParser, block: Block) -> Part:
     """Return the good events of a block and its bad lines.
 
     The time grows with the lines, not with how many of them are bad.
     """
     lines = block.data.removesuffix(b"\n").split(b"\n")
     reasons: dict[int, str] = {}
-    if must_end and not block.data.endswith(b"\n"):
-        reasons[len(lines) - 1] = TORN  # its last number may lack digits
     for number, line in enumerate(lines):
         if fault := parser.find_fault(line):
-            reasons.setdefault(number, fault)
+            reasons[number] = fault
     good = []
     whole = [number for number in range(len(lines)) if number not in reasons]
     for numbers, events in _parse_together(parser, lines, whole) if whole else ():

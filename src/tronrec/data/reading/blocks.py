@@ -33,7 +33,8 @@ class Block(NamedTuple):
 def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yield the lines of a file, about `block_bytes` at a time; show the progress.
 
-    A byte-order mark is left out, and so are blank lines at the end of the file.
+    A byte-order mark is left out, and so are blank lines at the end of the file. The
+    last line may lack its line end, as in many an export.
 
     Raises:
         UserError: The file cannot be read, is damaged, or has no line ends.
@@ -57,8 +58,10 @@ def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]
                 f"{raw}:{line}: no line end in {len(waiting):,} bytes; is this a log "
                 "with one record a line?"
             )
+    open_end = waiting[-1:] not in (b"", b"\n")
     yield from take(_end_of_text(waiting, len(waiting)))
-    logger.info("%s: %d lines read", raw, line - 1)
+    note = "; the last has no line end, and counts as whole" if open_end else ""
+    logger.info("%s: %d lines read%s", raw, line - 1, note)
 
 
 def _find_cut(data: bytearray, size: int) -> int:
