@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -5,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 
 from tronrec import cli
@@ -120,6 +123,35 @@ def test_importing_the_package_loads_nothing_but_the_standard_library(
         "print(sorted(new - sys.stdlib_module_names))"
     )
     assert python("-c", code).stdout == "['tronrec']\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["registry", "list"], ["catalog", "describe-datasets"]]
+)
+def test_a_broken_configuration_is_one_message(
+    tmp_path: Path, command: list[str]
+) -> None:
+    create_project(tmp_path / "myshop")
+    (tmp_path / "myshop/conf/local/catalog.yml").write_text("otto: [")
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", *command],
+        cwd=tmp_path / "myshop",
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Error: The catalog in conf/ cannot be read: Invalid YAML" in done.stderr
+
+
+def test_commands_of_kedro_are_ours_too(project: Path) -> None:
+    bootstrap_project(project)
+    listed = CliRunner().invoke(cli.cli, ["registry", "list"])
+    assert "- train_otto\n" in listed.stdout
+    described = CliRunner().invoke(cli.cli, ["catalog", "describe-datasets", "--help"])
+    assert "--pipeline" in described.stdout
 
 
 def test_errors_of_kedro_have_a_text(python: Run) -> None:

@@ -1,15 +1,17 @@
-"""The `run` command: Kedro's, where a mistake of the user is one plain message.
+"""The commands: ours, and Kedro's where a mistake of the user is one plain message.
 
 `kedro` finds the commands of this module by its name and takes them before its own.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
-from kedro.config import MissingConfigException
+from kedro.framework.cli.catalog import catalog
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.registry import registry
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
@@ -19,28 +21,12 @@ from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.hooks import use_config
+from tronrec.plain_commands import PlainCommand, make_plain
 from tronrec.portable.command import export
 from tronrec.problems import suggest
 from tronrec.serving.command import serve
 from tronrec.starter import PYPROJECT, ProjectNotes
 from tronrec.starter.command import init
-
-
-class PlainCommand(click.Command):
-    """A command that knows errors which the user can mend from faults of the code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Do the work; a mistake ends with its message and status 1."""
-        try:
-            self.check(ctx.params)
-            return super().invoke(ctx)
-        except Exception as error:
-            if (mistake := _find_mistake(error)) is None:
-                raise
-            raise click.ClickException(str(mistake)) from error
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Look at the options before the work begins."""
 
 
 class RunCommand(PlainCommand):
@@ -133,13 +119,6 @@ def _check_runner(options: dict[str, Any]) -> None:
             f"--runner={name}: {error}; take SequentialRunner, which needs no "
             "--runner-params, or ThreadRunner"
         ) from error
-
-
-def _find_mistake(error: BaseException | None) -> BaseException | None:
-    """Return the first error in the chain that the user can mend."""
-    while error and not isinstance(error, UserError | MissingConfigException):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 run = RunCommand(
@@ -235,8 +214,11 @@ class Group(click.Group):
 
 
 COMMANDS = [init, run, runs, new_dataset, serve, export]
+COMMANDS += map(make_plain, (registry, catalog))
 
 
 @click.group(cls=Group, name="tronrec", commands=COMMANDS)
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Train, evaluate, compare and serve session-based recommenders."""
+    ctx.obj = SimpleNamespace(package_name="tronrec")  # which Kedro's commands ask for

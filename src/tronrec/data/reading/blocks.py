@@ -58,7 +58,7 @@ def read_blocks(raw: RawFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]
                 f"{raw}:{line}: no line end in {len(waiting):,} bytes; is this a log "
                 "with one record a line?"
             )
-    open_end = waiting[-1:] not in (b"", b"\n")
+    open_end = bool(waiting) and not waiting.endswith(b"\n")
     yield from take(_end_of_text(waiting, len(waiting)))
     note = "; the last has no line end, and counts as whole" if open_end else ""
     logger.info("%s: %d lines read%s", raw, line - 1, note)
