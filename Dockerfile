@@ -5,6 +5,7 @@ FROM python:3.11-slim AS build
 
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY conf conf
 COPY src src
 RUN python -m venv /opt/tronrec \
     && /opt/tronrec/bin/pip install --no-cache-dir --constraint constraints.txt \

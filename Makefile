@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 KEDRO := $(BIN)/kedro
 VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(KEDRO) viz
 STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
+TRACKING ?= sqlite:///data/mlflow/mlflow.db
 MODEL ?= data/sample/06_models/otto/model.safetensors
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
 ITEMS ?= data/sample/01_raw/otto/item_details.parquet
@@ -20,7 +21,7 @@ SEEDS := systems.tron_plus.training.seed=$(SEED),systems.tron_xl.training.seed=$
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-spark lint bench splits viz viz-build dashboard docs clean
+.PHONY: help run serve test test-spark lint bench splits viz viz-build dashboard mlflow docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,9 @@ viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
 dashboard: $(VENV)/.tune  ## Browse the study of the sample, or another: STUDY=url
 	$(BIN)/optuna-dashboard $(STUDY)
 
+mlflow: $(VENV)/.mlflow  ## Browse the runs that went to MLflow (docs/runs.md)
+	$(BIN)/mlflow ui --backend-store-uri $(TRACKING)
+
 docs: $(VENV)/.docs  ## Build the documentation, to site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -77,7 +81,7 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.serve $(VENV)/.viz $(VENV)/.tune $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.dev $(VENV)/.serve $(VENV)/.viz $(VENV)/.tune $(VENV)/.mlflow $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	$(INSTALL) --editable ".[$*]"
 	touch $@
 

@@ -5,6 +5,7 @@ import multiprocessing
 from tronrec.config import SystemConfigLoader
 from tronrec.hooks import (
     ConfiguredPipelines,
+    MlflowRuns,
     ProjectVersion,
     RunCatalog,
     RunGuard,
@@ -20,6 +21,7 @@ CONFIG_LOADER_CLASS = SystemConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*"]},
     "merge_strategy": {"parameters": "soft"},  # an environment states differences only
 }
 DATA_CATALOG_CLASS = RunCatalog
@@ -29,5 +31,6 @@ HOOKS = (
     RunGuard(),
     StaleOutputs(),
     ProjectVersion(),
+    MlflowRuns(),
 )
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run

@@ -34,6 +34,11 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         self._filepath = Path(filepath)
         self.metadata = metadata
 
+    @property
+    def filepath(self) -> Path:
+        """The file."""
+        return self._filepath
+
     def load(self) -> Checkpoint:
         """Read the file.
 
