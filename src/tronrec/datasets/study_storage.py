@@ -1,5 +1,6 @@
 """The storage of a study as a catalog entry; it may have a database's credentials."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,16 @@ class StudyStorageDataset(AbstractDataset[StudyStorage, StudyStorage]):
             )
 
     def load(self) -> StudyStorage:
-        """Return the storage; nothing is opened or written yet."""
+        """Return the storage; nothing is opened or written yet.
+
+        Raises:
+            UserError: Optuna is not installed.
+        """
+        if find_spec("optuna") is None:
+            raise UserError(
+                "Tuning needs Optuna, which is not installed: pip install "
+                '"tronrec[tune]"'
+            )
         return StudyStorage(self._filepath, self._dataset, self._url)
 
     def save(self, data: StudyStorage) -> None:

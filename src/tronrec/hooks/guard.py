@@ -15,9 +15,13 @@ from kedro.pipeline import Node, Pipeline
 from tronrec.claims import Claim, claimed
 from tronrec.datasets.event_log import EventLogDataset
 from tronrec.datasets.raw_log import RawLogDataset
+from tronrec.datasets.study_storage import StudyStorageDataset
 from tronrec.errors import UserError
 from tronrec.hooks.recipes import RecipeBook
 from tronrec.pipelines.tuning.pipeline import SHARED
+
+TOLD_BY_LOADING = RawLogDataset, EventLogDataset, StudyStorageDataset
+"""Inputs that say themselves what is missing; to load them costs nothing."""
 
 
 class RunCatalog(DataCatalog):
@@ -147,12 +151,12 @@ def _missing(names: Iterable[str], catalog: DataCatalog) -> Iterator[str]:
     """Yield a line for each pipeline that makes some of the inputs that are missing.
 
     Raises:
-        DatasetError: A raw log is missing; its cause is a `UserError`.
+        DatasetError: A raw log is missing, or Optuna; its cause is a `UserError`.
     """
     missing = defaultdict(list)
     for name in sorted(names):
         dataset = catalog.get(name)
-        if isinstance(dataset, RawLogDataset | EventLogDataset):
+        if isinstance(dataset, TOLD_BY_LOADING):
             dataset.load()
         elif not (getattr(dataset, "optional", False) or catalog.exists(name)):
             made = getattr(dataset, "written_as", None) or name
