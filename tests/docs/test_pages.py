@@ -18,7 +18,7 @@ TEXT = "\n".join(
 
 def named(pattern: str) -> list[str]:
     """Everything that the pages give after `pattern`, such as an option."""
-    found = re.findall(pattern + r"([^\s`]+)", TEXT)
+    found = re.findall(pattern + r"([^\s`\"]+)", TEXT)
     assert found
     return [name for names in found for name in names.split(",")]
 
