@@ -170,20 +170,26 @@ def test_errors_of_kedro_have_a_text(python: Run) -> None:
         ),
         (
             ["--from-nodes=train_model"],
-            "unknown; did you mean otto.train_model?",
+            "unknown; did you mean otto.training.train_model?",
         ),
         (
-            ["--to-nodes=otto.train"],
-            "--to-nodes=otto.train: unknown; did you",
+            ["--to-nodes=otto.training"],
+            "--to-nodes=otto.training: unknown; did you",
         ),
-        (["--nodes=otto.sort_click"], "unknown; did you mean otto.sort_clicks?"),
+        (
+            ["--nodes=otto.sort_click"],
+            "unknown; did you mean otto.ingestion.sort_clicks?",
+        ),
         (["--to-outputs=nonexist"], "--to-outputs=nonexist: unknown; known: otto."),
         (["--from-inputs=otto.raw_logs"], "unknown; did you mean otto.raw_log?"),
         (["--tags=x"], "--tags=x: unknown; known: "),
         (["--namespaces=oto"], "--namespaces=oto: unknown; did you mean otto?"),
         (["--load-versions=oto.model:1"], "unknown; did you mean otto.model?"),
         (
-            ["--from-nodes=otto.write_summary", "--to-nodes=otto.read_events"],
+            [
+                "--from-nodes=otto.reporting.write_summary",
+                "--to-nodes=otto.ingestion.read_events",
+            ],
             "No node of train_otto is within all of the options",
         ),
         (["--runner=Foo"], "--runner=Foo: module 'kedro.runner' has no attribute"),

@@ -82,7 +82,7 @@ def test_the_online_test_is_replayed_where_nobody_has_its_logs(
 ) -> None:
     for dataset in DATASETS:
         nodes = {node.name for node in pipelines[f"experiment_{dataset}"].nodes}
-        replays = f"{dataset}.replay_test" in nodes
+        replays = f"{dataset}.replay.replay_test" in nodes
         assert replays == (dataset != "shop")
 
 
@@ -113,7 +113,7 @@ def test_the_types_of_every_node_can_be_read(pipelines: dict[str, Pipeline]) -> 
 
 
 @pytest.mark.parametrize(
-    ("verb", "node"), [("train", "train_model"), ("tune", "open_study")]
+    ("verb", "node"), [("train", "training.train_model"), ("tune", "tuning.open_study")]
 )
 def test_a_training_and_a_trial_get_every_block_of_a_system(
     pipelines: dict[str, Pipeline], verb: str, node: str
@@ -148,7 +148,7 @@ def test_only_what_is_measured_on_may_be_too_small(
     pipelines: dict[str, Pipeline], verb: str, ending: str
 ) -> None:
     for name in ("split_clicks", "hold_out_validation"):
-        (node,) = pipelines[f"{verb}_otto"].only_nodes(f"otto.{name}").nodes
+        (node,) = pipelines[f"{verb}_otto"].only_nodes(f"otto.splitting.{name}").nodes
         assert node.func.__name__ == name + ending
 
 
@@ -166,10 +166,16 @@ def test_listing_the_pipelines_loads_nothing_heavy(python: Run) -> None:
 def test_tags_select_stages(pipelines: dict[str, Pipeline]) -> None:
     train = pipelines["train_otto"]
     training = {node.name for node in train.only_nodes_with_tags("training").nodes}
-    assert "otto.train_model" in training
-    assert "otto.evaluate_model" not in training
+    assert "otto.training.train_model" in training
+    assert "otto.evaluation.evaluate_model" not in training
     stages = "ingestion filtering splitting encoding training evaluation reporting"
     assert train.only_nodes_with_tags(*stages.split()).nodes == train.nodes
+
+
+def test_each_stage_is_one_box_in_kedro_viz(pipelines: dict[str, Pipeline]) -> None:
+    stages = {node.namespace for node in pipelines["train_otto"].nodes}
+    names = "ingestion filtering splitting encoding training evaluation reporting"
+    assert stages == {f"otto.{name}" for name in names.split()}
 
 
 LAYERS = ["raw", "intermediate", "primary", "model_input"]
@@ -189,7 +195,11 @@ def test_layers_go_one_way(
     for verb in ("prepare", "train", "evaluate", "benchmark", "refresh", "experiment"):
         pipeline = pipelines[f"{verb}_otto"]
         arrows = [(node.inputs, node.outputs) for node in pipeline.nodes]
-        for inputs, outputs in [*arrows, (pipeline.inputs(), pipeline.outputs())]:
+        boxes = {space for node in pipeline.nodes for space in node.namespace_prefixes}
+        for box in map(pipeline.only_nodes_with_namespaces, ([name] for name in boxes)):
+            left = (pipeline - box).inputs() & box.all_outputs()
+            arrows.append(([*box.inputs()], [*(box.outputs() | left)]))
+        for inputs, outputs in arrows:
             before = [layer(n) for n in inputs if layer(n) is not None]
             after = [layer(n) for n in outputs if layer(n) is not None]
             assert max(before, default=0) <= min(after, default=len(LAYERS)), outputs

@@ -2,7 +2,8 @@
 
 The configuration names the data sets: see `tronrec.config`.
 
-Each node has its stage as a tag: `kedro run --pipelines=train_otto --tags=training`.
+Each node belongs to a stage, which is a part of its name, `otto.training.train_model`,
+and a tag: `kedro run --pipelines=train_otto --tags=training`. Data are named without it.
 
 The pipelines are imported by name, not found by Kedro: `find_pipelines()` would look
 for a folder named like the requested pipeline, `train_otto`, and fail.
@@ -31,6 +32,7 @@ from tronrec.pipelines import (
     training,
     tuning,
 )
+from tronrec.pipelines.stages import as_stage
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -81,13 +83,13 @@ def _verbs() -> dict[str, Pipeline]:
         "evaluate": evaluate,
         "tune": prepare + _stage(tuning),
         "benchmark": prepare + _stage(benchmark),
-        "recommend": _stage(recommendation),
-        "refresh": _stage(refreshing),
+        "recommend": recommendation.create_pipeline(),
+        "refresh": refreshing.create_pipeline(),
         "simulate": _stage(simulation),
         "experiment": _stage(experiment),
-        "simulate_experiment": experiment.create_simulation(),
-        "plan_experiment": experiment.create_planning(),
-        "replay_experiment": prepare + experiment.create_replay(),
+        "simulate_experiment": as_stage(experiment.create_simulation(), "experiment"),
+        "plan_experiment": as_stage(experiment.create_planning(), "experiment"),
+        "replay_experiment": prepare + as_stage(experiment.create_replay(), "replay"),
     }
 
 
@@ -97,6 +99,6 @@ def _prepare(*, measures: bool) -> Pipeline:
 
 
 def _stage(module: ModuleType, **options: Any) -> Pipeline:
-    """Return the pipeline of a stage, with the stage's name as a tag of its nodes."""
+    """Return the pipeline of a stage, whose name is that of its module."""
     _, _, name = module.__name__.rpartition(".")
-    return Pipeline(module.create_pipeline(**options), tags=name)
+    return as_stage(module.create_pipeline(**options), name)

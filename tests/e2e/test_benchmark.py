@@ -60,7 +60,7 @@ def test_all_systems_in_one_table(shop: Shop, otto: Shop, monkeypatch):
     figure = json.loads((reports / "benchmark_curve.json").read_text())
     assert len(figure["data"]) == len(LABELS)
 
-    again = "--pipeline=benchmark_otto", "--from-nodes=otto.train_systems"
+    again = "--pipeline=benchmark_otto", "--from-nodes=otto.benchmark.train_systems"
     printed = shop.run(*again, f"--params={raw}")
     assert printed.count("Resumed after epoch 2") == len(LABELS)
     assert "epoch 1: loss" not in printed

@@ -59,9 +59,9 @@ def arguments(verb: str, support: int, number: int) -> list[str]:
     }.get(pipeline, "otto.device=cpu")
     values = f"otto.filtering.min_item_support={support},{params}"
     starts = {
-        "train": "otto.train_model,otto.evaluate_baselines",
-        "tune": "otto.open_study",
-        "benchmark": "otto.train_systems,otto.rank_baselines",
+        "train": "otto.training.train_model,otto.evaluation.evaluate_baselines",
+        "tune": "otto.tuning.open_study",
+        "benchmark": "otto.benchmark.train_systems,otto.benchmark.rank_baselines",
     }
     option = {
         "": [],

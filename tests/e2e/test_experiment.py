@@ -99,7 +99,7 @@ def test_trained_systems_are_tested_on_the_test_sessions(otto: Shop, open_shop):
     ]
     message = shop.fail(
         "--pipelines=experiment_otto",
-        "--from-nodes=otto.train_groups",
+        "--from-nodes=otto.replay.train_groups",
         "--params=otto.experiment.groups.mystery=1",
     )
     assert "no system is called mystery; a replayed test knows" in message

@@ -76,9 +76,11 @@ def test_an_unfinished_training_is_not_taken_for_a_finished_one(otto: Shop, open
     kill_when(shop, command, lambda: finished_epochs(shop) > 1)
     done = finished_epochs(shop)
     assert done < EPOCHS
-    skipped = shop.run(*train(shop, otto), "--from-nodes=otto.calibrate_ranking")
+    skipped = shop.run(
+        *train(shop, otto), "--from-nodes=otto.training.calibrate_ranking"
+    )
     assert "An earlier run has not finished otto.history, otto.checkpoint" in skipped
-    assert "give --from-nodes=otto.train_model" in skipped
+    assert "give --from-nodes=otto.training.train_model" in skipped
     shop.run(*command)
     summary = (shop.data / "08_reporting/otto/summary.md").read_text()
     assert f"of {EPOCHS}, chosen by" in summary

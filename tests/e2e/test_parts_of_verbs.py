@@ -16,7 +16,7 @@ def test_nodes_side_by_side_in_threads_change_nothing(otto: Shop, open_shop):
 def test_other_parameters_overwrite_no_training(otto: Shop, open_shop):
     shop = open_shop()
     shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")
-    only = "--pipeline=train_otto", "--nodes=otto.train_model"
+    only = "--pipeline=train_otto", "--nodes=otto.training.train_model"
     shop.run(*only)
     printed = shop.run(*only, "--params=otto.training.seed=5")
     assert "training starts afresh: changed since then: training.seed" in printed
@@ -40,7 +40,7 @@ def test_kedros_own_options_start_and_end_in_the_middle(otto: Shop, open_shop):
     shop.run("--pipeline=prepare_otto", f"--params={raw}")
     printed = shop.run(
         "--pipeline=train_otto",
-        "--from-nodes=otto.train_model",
+        "--from-nodes=otto.training.train_model",
         "--to-outputs=otto.model",
         f"--params={raw},otto.training.epochs=1",
     )

@@ -62,7 +62,7 @@ def test_outputs_of_other_parameters_are_named(otto: Shop, open_shop) -> None:
     printed = shop.run(*changed, "--only-missing-outputs")
     assert re.search(
         r"Other data or parameters have made otto\.train_clicks, .*otto\.fit_sessions.*"
-        r"--from-nodes=otto\.split_clicks,",
+        r"--from-nodes=otto\.splitting\.split_clicks,",
         printed,
     )
     assert "otto.filtered_clicks" not in printed.split("have made")[1]

@@ -23,7 +23,7 @@ def train(shop: Shop, otto: Shop, epochs: int) -> list[str]:
     return [
         "--pipeline=train_otto",
         f"--params={raw},{training},otto.parallel.processes=2,otto.device=cpu",
-        *(["--from-nodes=otto.train_model"] if finished_epochs(shop) else []),
+        *(["--from-nodes=otto.training.train_model"] if finished_epochs(shop) else []),
     ]
 
 

@@ -49,7 +49,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(trained: Shop):
     begun = parts(trained)
     assert len(begun) < len(whole)
     written = {part: part.stat().st_mtime_ns for part in begun}
-    trained.run(*command, "--from-nodes=otto.recommend_items")
+    trained.run(*command, "--from-nodes=otto.recommendation.recommend_items")
     assert contents(trained) == whole
     assert all(part.stat().st_mtime_ns == time for part, time in written.items())
 

@@ -37,7 +37,7 @@ def tuned(otto: Shop, open_shop) -> Shop:
     )
     shop.run("--pipeline=prepare_otto", f"--params=raw_root={otto.data / '01_raw'}")
     (shop.data / "05_model_input/otto/test_sessions.safetensors").unlink()
-    shop.run("--pipeline=tune_otto", "--from-nodes=otto.open_study")
+    shop.run("--pipeline=tune_otto", "--from-nodes=otto.tuning.open_study")
     return shop
 
 

@@ -88,7 +88,7 @@ def test_runs_are_kept_and_put_side_by_side(trained):
     for name in ("run.json", "summary.md", "report.html"):
         assert (before / name).read_bytes() == (reports / name).read_bytes()
     seed = f"--params={dataset}.training.seed=3"
-    start = f"{dataset}.train_model,{dataset}.evaluate_baselines"
+    start = f"{dataset}.training.train_model,{dataset}.evaluation.evaluate_baselines"
     shop.run(f"--pipeline=train_{dataset}", f"--from-nodes={start}", seed)
     table = shop.tell("runs", dataset)
     lines = [line for line in table.splitlines() if "-tron_xl" in line]

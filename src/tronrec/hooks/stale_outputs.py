@@ -123,7 +123,8 @@ class StaleOutputs:
         """Return the recipe of every dataset, inputs of the pipeline first."""
         recipes = {name: self._describe(name) for name in pipeline.inputs()}
         for node in pipeline.nodes:
-            parts = [node.name, *(recipes[name] for name in node.inputs)]
+            dataset, *_, verb = node.name.split(".")  # its stage changes nothing
+            parts = [f"{dataset}.{verb}", *(recipes[name] for name in node.inputs)]
             digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
             recipes |= dict.fromkeys(node.outputs, digest)
         return recipes

@@ -15,8 +15,7 @@ def create_simulation() -> Pipeline:
                 outputs=["exposures", "outcomes", "experiment_truth"],
                 name="simulate_test",
             ),
-        ],
-        tags="experiment",
+        ]
     )
 
 
@@ -36,8 +35,7 @@ def create_planning() -> Pipeline:
                 outputs="experiment_plan_page",
                 name="write_plan",
             ),
-        ],
-        tags="experiment",
+        ]
     )
 
 
@@ -79,8 +77,7 @@ def create_replay() -> Pipeline:
                 outputs=["exposures", "outcomes", "experiment_truth"],
                 name="replay_test",
             ),
-        ],
-        tags="experiment",
+        ]
     )
 
 

@@ -5,6 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from tronrec.data.reading.naming import name_ids
 from tronrec.pipelines import ingestion
 from tronrec.pipelines.recommendation import nodes
+from tronrec.pipelines.stages import as_stage
 
 
 def create_pipeline() -> Pipeline:
@@ -25,6 +26,7 @@ def create_pipeline() -> Pipeline:
         inputs={"raw_log": "live_log"},
         outputs={"sessions": "live_sessions"},
         parameters={"params:ingestion"},
+        tags="recommendation",
     )
     recommend = Node(
         nodes.recommend_items,
@@ -38,4 +40,4 @@ def create_pipeline() -> Pipeline:
         outputs=["recommendations", "recommendation_report"],
         name="recommend_items",
     )
-    return read + Pipeline([recommend])
+    return read + as_stage(Pipeline([recommend]), "recommendation")

@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tronrec.pipelines import encoding, ingestion, splitting
 from tronrec.pipelines.refreshing import nodes
+from tronrec.pipelines.stages import as_stage
 
 
 def create_pipeline() -> Pipeline:
@@ -12,8 +13,15 @@ def create_pipeline() -> Pipeline:
     All on the way is named `refresh.…`: what a training has prepared and measured stays
     as it is. `former_model` is `model` as an earlier run left it.
     """
+    stages = {
+        "ingestion": ingestion.create_pipeline(),
+        "preparation": _prepare(),
+        "training": _train(),
+        "replacement": _replace(),
+    }
     return Pipeline(
-        ingestion.create_pipeline() + _prepare() + _train() + _replace(),
+        [as_stage(pipeline, name) for name, pipeline in stages.items()],
+        tags="refreshing",
         namespace="refresh",
         inputs={"raw_log", "former_model"},
         outputs={"refresh_report", "model"},
