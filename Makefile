@@ -5,7 +5,6 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 KEDRO := $(BIN)/kedro
-VIZ := KEDRO_ENV=sample PYTHONWARNINGS="ignore:ORJSONResponse is deprecated" $(KEDRO) viz
 STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
 TRACKING ?= sqlite:///data/mlflow/mlflow.db
 MODEL ?= data/sample/06_models/otto/model.safetensors
@@ -53,10 +52,10 @@ splits: $(VENV)/.base  ## Compare TRON+ and TRON XL on public splits: RAW=folder
 	done
 
 viz: $(VENV)/.viz  ## Browse the pipelines of the sample in Kedro-Viz
-	$(VIZ) run
+	$(BIN)/tronrec graph otto --env=sample
 
 viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
-	$(VIZ) build --include-previews
+	$(BIN)/tronrec graph otto --env=sample --no-serve
 
 dashboard: $(VENV)/.tune  ## Browse the study of the sample, or another: STUDY=url
 	$(BIN)/optuna-dashboard $(STUDY)

@@ -203,6 +203,31 @@ def new_dataset(  # noqa: PLR0913 - the options of a command
         click.echo(line)
 
 
+@click.command(cls=PlainCommand)
+@click.argument("dataset", required=False)
+@click.option("--env", "-e", help="The environment of the runs, such as sample.")
+@click.option("--conf-source", help="The folder of the configuration.")
+@click.option("--folder", type=Path, default="build", help="Of the site: build.")
+@click.option("--serve/--no-serve", "serves", default=True, help="Show it: yes.")
+@click.option("--port", default=4141, help="Where to show it: 4141.")
+def graph(  # noqa: PLR0913 - the options of a command
+    *,
+    dataset: str | None,
+    env: str | None,
+    conf_source: str | None,
+    folder: Path,
+    serves: bool,
+    port: int,
+) -> None:
+    """Show the pipelines on DATASET, or on all, and their results in the browser."""
+    from tronrec.graph.command import serve_site, show_graph
+
+    show_graph(dataset, env=env, conf_source=conf_source, folder=folder)
+    click.echo(f"Written to {folder / 'index.html'}")
+    if serves:
+        serve_site(folder, port)
+
+
 class Group(click.Group):
     """Commands of which `run` is the one that is meant where none is named."""
 
@@ -213,7 +238,7 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-COMMANDS = [init, run, runs, new_dataset, serve, export]
+COMMANDS = [init, run, runs, new_dataset, graph, serve, export]
 COMMANDS += map(make_plain, (registry, catalog))
 
 

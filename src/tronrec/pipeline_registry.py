@@ -2,8 +2,8 @@
 
 The configuration names the data sets: see `tronrec.config`.
 
-Each node belongs to a stage, which is a part of its name, `otto.training.train_model`,
-and a tag: `kedro run --pipelines=train_otto --tags=training`. Data are named without it.
+Each node belongs to a stage, part of its name, `otto.training.train_model`, and a tag:
+`kedro run --pipelines=train_otto --tags=training`. Data are named without it.
 
 The pipelines are imported by name, not found by Kedro: `find_pipelines()` would look
 for a folder named like the requested pipeline, `train_otto`, and fail.

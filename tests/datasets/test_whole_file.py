@@ -69,8 +69,34 @@ def test_kedro_viz_shows_what_it_can(tmp_path: Path) -> None:
     ]
     names = [getattr(kind, "__name__", kind) for kind in kinds]
     assert names == ["PlotlyPreview", "TablePreview", "JSONPreview"]
-    text = WholeFileDataset(filepath=str(tmp_path / "page.md"), dataset=TEXT)
+    text = WholeFileDataset(filepath=str(tmp_path / "notes.txt"), dataset=TEXT)
     assert not hasattr(text, "preview")
+
+
+def test_kedro_viz_shows_pages(tmp_path: Path) -> None:
+    pytest.importorskip("markdown_it")
+    page = WholeFileDataset(filepath=str(tmp_path / "page.md"), dataset=TEXT)
+    page.save("# Most_popular\n\n| a |\n| - |\n| 1 |\n")
+    shown = page.preview()
+    assert shown.startswith("<h1>Most popular</h1> <table>")
+    assert "\n" not in shown
+    kind = inspect.signature(page.preview).return_annotation
+    assert kind.__name__ == "HTMLPreview"
+
+
+def test_kedro_viz_shows_the_text_of_a_report(tmp_path: Path) -> None:
+    report = WholeFileDataset(filepath=str(tmp_path / "report.html"), dataset=TEXT)
+    script = "<script>draw()</script>"
+    figure = f"<figure><h3>Loss</h3><div>{script}</div></figure>"
+    head = f"<head><title>t</title><style>p {{}}</style>{script}</head>"
+    report.save(f"<html>{head}<body><p>It is better.</p>{figure}</body></html>\n")
+    assert report.preview() == "<body><p>It is better.</p></body></html>"
+
+
+def test_a_record_is_shown_with_its_numbers_first(tmp_path: Path) -> None:
+    record = RecordDataset(filepath=str(tmp_path / "record.json"))
+    record.save({"parameters": {"a": [1, 2, 3]}, "epoch": 3})
+    assert [*json.loads(record.preview())] == ["epoch", "parameters"]
 
 
 def test_a_damaged_record_is_one_message(tmp_path: Path) -> None:

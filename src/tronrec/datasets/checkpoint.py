@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 
 from tronrec.checkpoint import Checkpoint
+from tronrec.datasets.previews import show_record
 from tronrec.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -55,6 +57,11 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         """Write the file whole."""
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
         data.save(self._filepath)
+
+    def preview(self) -> JSONPreview:
+        """Return the facts for Kedro-Viz."""
+        checkpoint = Checkpoint.load(self._filepath, facts_only=True)
+        return show_record(checkpoint.facts.model_dump(mode="json"))
 
     def _exists(self) -> bool:
         return self._filepath.exists()

@@ -7,6 +7,7 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from tronrec.datasets.previews import show_table
 from tronrec.errors import UserError
 from tronrec.experiment.segments import PART, recover
 from tronrec.files import replacing
@@ -93,13 +94,7 @@ class EventLogDataset(AbstractDataset[pl.LazyFrame, pl.LazyFrame]):
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for Kedro-Viz."""
         rows = self.load().head(nrows).collect()
-        return TablePreview(
-            {
-                "index": list(range(rows.height)),
-                "columns": rows.columns,
-                "data": [list(map(str, row)) for row in rows.iter_rows()],
-            }
-        )
+        return show_table(rows.columns, rows.rows())
 
     def _parts(self) -> list[Path]:
         return sorted(self._filepath.glob(f"*{PART}"))

@@ -7,6 +7,7 @@ import polars as pl
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from tronrec.datasets.previews import show_table
 from tronrec.files import replacing
 
 Frame = pl.LazyFrame | pl.DataFrame
@@ -64,13 +65,7 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for Kedro-Viz."""
         rows = self.load().lazy().head(nrows).cast(pl.String).collect()
-        return TablePreview(
-            {
-                "index": list(range(rows.height)),
-                "columns": rows.columns,
-                "data": [list(row) for row in rows.iter_rows()],
-            }
-        )
+        return show_table(rows.columns, rows.rows())
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

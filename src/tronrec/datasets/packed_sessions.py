@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from tronrec.data.packed import PackedSessions
+from tronrec.datasets.previews import show_table
 
 
 class PackedSessionsDataset(AbstractDataset[PackedSessions, PackedSessions]):
@@ -30,6 +32,17 @@ class PackedSessionsDataset(AbstractDataset[PackedSessions, PackedSessions]):
     def save(self, data: PackedSessions) -> None:
         """Write the file whole."""
         data.save(self._filepath)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first sessions for Kedro-Viz."""
+        packed = self.load()
+        ends = packed.offsets[1 : nrows + 1]
+        sessions = zip(packed.offsets, ends, strict=False)
+        rows = [
+            (number, " ".join(map(str, packed.items[begin:end])))
+            for number, (begin, end) in enumerate(sessions)
+        ]
+        return show_table(["session", "items, by their numbers"], rows)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -7,7 +7,9 @@ from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
+from tronrec.datasets.previews import show_table
 from tronrec.files import replacing
 
 SUFFIX = ".parquet"
@@ -57,6 +59,12 @@ class PartsDataset(AbstractDataset[Parts, Loaders]):
                 continue
             with replacing(path) as aside:
                 table.write_parquet(aside, **self._save_args)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows of the first part for Kedro-Viz."""
+        first = next(iter(self.load().values()))
+        rows = first().head(nrows)
+        return show_table(rows.columns, rows.rows())
 
     def _exists(self) -> bool:
         return bool(self.load())

@@ -7,9 +7,11 @@ from typing import Any
 import fsspec
 import polars as pl
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from tronrec.data.formats import FORMATS
 from tronrec.data.reading.log import RawLog, find_raw_log
+from tronrec.datasets.previews import show_table
 from tronrec.errors import UserError
 from tronrec.params import Columns
 from tronrec.problems import find_problems
@@ -82,6 +84,12 @@ class RawLogDataset(AbstractDataset[Iterable[pl.DataFrame], RawLog]):
     def fingerprint(self) -> str:
         """Return what changes when a raw file does."""
         return self._find().fingerprint()
+
+    def preview(self) -> TablePreview:
+        """Return the files for Kedro-Viz."""
+        log = self._find()
+        rows = [(file.name, f"{file.size:,}") for file in log.train + log.test]
+        return show_table(["file", "bytes"], rows)
 
     def _exists(self) -> bool:
         try:

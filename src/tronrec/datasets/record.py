@@ -7,6 +7,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
+from tronrec.datasets.previews import show_record
 from tronrec.errors import UserError
 from tronrec.files import replacing
 
@@ -57,7 +58,7 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
 
     def preview(self) -> JSONPreview:
         """Return the text of the object for Kedro-Viz."""
-        return JSONPreview(json.dumps(self.load()))
+        return show_record(self.load())
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
+from tronrec.datasets.previews import show_table
 from tronrec.run_folders import Content, FinishedRun, keep_run, read_runs, remove_old
 
 
@@ -36,6 +38,16 @@ class RunsDataset(AbstractDataset[dict[str, Content], list[FinishedRun]]):
     def remove_old(self, keep: int) -> list[str]:
         """Remove all runs but the newest ones; return the names of those removed."""
         return remove_old(self._filepath, keep)
+
+    def preview(self) -> TablePreview:
+        """Return what the runs have measured for Kedro-Viz."""
+        metrics = {run.name: run.record["metrics"]["metrics"] for run in self.load()}
+        names = list(dict.fromkeys(name for run in metrics.values() for name in run))
+        rows = [
+            (run, *(f"{measured[n]:.4f}" if n in measured else None for n in names))
+            for run, measured in metrics.items()
+        ]
+        return show_table(["run", *names], rows)
 
     def _exists(self) -> bool:
         """Return whether the newest run has its folder."""

@@ -4,15 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import HTMLPreview
 
+from tronrec.datasets.previews import show_markdown, show_page
 from tronrec.files import replacing
+
+PAGES = {".md": show_markdown, ".html": show_page}
+"""How texts are previewed, by the ending of the file."""
 
 
 class WholeFileDataset(AbstractDataset[Any, Any]):
     """A file that another dataset reads and writes; a killed run leaves no half of it.
 
     Kedro's datasets write into the file itself. Here they get a path aside, and what
-    they wrote takes the file's place. Kedro-Viz shows the other dataset's preview.
+    they wrote takes the file's place. Kedro-Viz shows the other dataset's preview, and
+    pages of text.
     """
 
     def __init__(
@@ -35,6 +41,11 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         self._inner = self._open(self.filepath)
         if (preview := getattr(self._inner, "preview", None)) is not None:
             self.preview = preview
+        elif self.filepath.suffix in PAGES:
+            self.preview = self._show_page
+
+    def _show_page(self) -> HTMLPreview:
+        return PAGES[self.filepath.suffix](self.load())
 
     def _open(self, path: Path) -> AbstractDataset[Any, Any]:
         config = {**self._config, "filepath": str(path)}

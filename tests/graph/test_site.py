@@ -1,0 +1,80 @@
+"""The whole site, where Kedro-Viz is installed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from kedro.io import DataCatalog
+
+from tronrec import cli
+from tronrec.errors import UserError
+from tronrec.graph import command
+from tronrec.pipeline_registry import create_pipelines
+
+pytest.importorskip("kedro_viz")
+pytestmark = pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tronrec.graph.site import write_site
+
+    folder = tmp_path_factory.mktemp("graph")
+    table = {
+        "type": "tronrec.datasets.LazyFrameDataset",
+        "filepath": str(folder / "clicks.parquet"),
+        "metadata": {"kedro-viz": {"layer": "intermediate"}},
+    }
+    pl.DataFrame({"item": [5, 6]}).write_parquet(folder / "clicks.parquet")
+    catalog = DataCatalog.from_config({"shop.clicks": table})
+    pipelines = create_pipelines(["shop"])
+    run = "kedro run --env=sample"
+    write_site(folder / "site", catalog, pipelines, run)
+    write_site(folder / "site", catalog, pipelines, run)  # in place of the first
+    return folder / "site"
+
+
+def answer(site: Path, name: str) -> dict[str, Any]:
+    return json.loads((site / "api" / name).read_bytes())
+
+
+def test_a_training_comes_first_and_opens_on_its_stages(site: Path) -> None:
+    assert (site / "index.html").exists()
+    pages = [path.name for path in (site / "api/pipelines").iterdir()]
+    assert {*pages} == {*create_pipelines(["shop"])}
+    boxes = answer(site, "pipelines/train_shop")["modular_pipelines"]
+    assert sorted(box["name"] for box in boxes.values()) == [
+        *("__root__", "encoding", "evaluation", "filtering", "ingestion"),
+        *("reporting", "splitting", "training"),
+    ]
+
+
+def test_data_have_size_preview_and_command(site: Path) -> None:
+    nodes = answer(site, "pipelines/train_shop")["nodes"]
+    (clicks,) = (node["id"] for node in nodes if node["name"] == "shop.clicks")
+    details = answer(site, f"nodes/{clicks}")
+    assert details["stats"]["rows"] == 2
+    assert details["preview"]["data"] == [["5"], ["6"]]
+    assert details["run_command"] == (
+        "kedro run --env=sample --pipelines=prepare_shop --to-outputs=shop.clicks"
+    )
+
+
+def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:
+    from tronrec.graph.site import write_site
+
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(UserError, match="not a site of this command; name another"):
+        write_site(tmp_path, DataCatalog(), {}, "kedro run")
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_mistakes_are_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(cli.graph, ["oto", "--no-serve"])
+    assert result.stderr == "Error: oto: unknown; did you mean otto?\n"
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli.graph, ["otto", "--no-serve"])
+    assert result.stderr.startswith("Error: Kedro-Viz is not installed: pip install")
