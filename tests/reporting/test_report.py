@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 from tronrec.data.packed import PackedSessions
 from tronrec.reporting import analysis, slices
 from tronrec.reporting.report import write_report
-from tronrec.reporting.report_figures import days_figure
+from tronrec.reporting.report_figures import days_figure, systems_figure
 
 ITEMS = pl.DataFrame({"item_id": [7, 8, 9, 5], "count": [50, 30, 15, 5]})
 EVENTS = pl.DataFrame(
@@ -77,6 +77,29 @@ class Tags(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_what_is_held_out_stands_below_what_it_was_taken_from() -> None:
+    kept = [{"filtered": 80}, {"train": 60, "test": 15}, {"fit": 50, "validation": 9}]
+    stages = ("filtering", "splitting", "validation")
+    counts = {
+        stage: {"clicks": 90, "kept": tables}
+        for stage, tables in zip(stages, kept, strict=True)
+    }
+    assert [row["stage"] for row in analysis.funnel(counts)] == [
+        *("all clicks", "after filtering", "training period"),
+        *("of it fitted", "of it held out", "test"),
+    ]
+
+
+def test_the_legend_shows_the_colours_of_the_bars() -> None:
+    row = {"system": "tron", "recall": 0.5, "recall_interval": [0.4, 0.6]}
+    row |= {"mrr": 0.2, "mrr_interval": [0.1, 0.3]}
+    baseline = row | {"system": "item_knn"}
+    mrr, recall = systems_figure([row, baseline], 20).data
+    assert {*mrr.marker.color} & {*recall.marker.color} == set()
+    assert len({*mrr.marker.color}) == len({*recall.marker.color}) == 2
+    assert mrr.marker.opacity is recall.marker.opacity is None
 
 
 def test_the_numbers_are_right(numbers):

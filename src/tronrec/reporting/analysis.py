@@ -97,14 +97,14 @@ def analyse_data(
 
 
 def funnel(preparation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the number of clicks after each stage."""
+    """Return the number of clicks after each stage, those of the test last."""
     rows = [{"stage": "all clicks", "clicks": preparation["filtering"]["clicks"]}]
     for counts in preparation.values():
         rows += [
             {"stage": TABLES[name], "clicks": clicks}
             for name, clicks in counts["kept"].items()
         ]
-    return rows
+    return sorted(rows, key=lambda row: row["stage"] == TABLES["test"])
 
 
 def analyse_catalogue(

@@ -11,6 +11,8 @@ from tronrec.reporting.verdict import spoken
 
 MODEL, BASELINE = COLOURS[0], COLOURS[1]
 PLAIN = "#8a8a8a"
+PALER = {MODEL: "#73b0d6", PLAIN: "#c1c1c1"}
+"""Of the same, for the second bar beside a first. A legend does not show opacity."""
 PARTS = {
     "fit": ("fitted", COLOURS[0]),
     "validation": ("validation", COLOURS[4]),
@@ -40,7 +42,7 @@ def systems_figure(systems: Sequence[Numbers], k: int) -> go.Figure:
             orientation="h",
             name=f"{label}@{k}",
             width=width,
-            marker={"color": own, "opacity": 1 if metric == "recall" else 0.55},
+            marker={"color": own if metric == "recall" else [PALER[c] for c in own]},
             error_x={
                 "array": [
                     high - v for (_, high), v in zip(bounds, values, strict=True)
@@ -52,7 +54,8 @@ def systems_figure(systems: Sequence[Numbers], k: int) -> go.Figure:
             },
             hovertemplate="%{y}: %{x:.4f}",
         )
-    return _finish(figure, height=90 + 48 * len(names), barmode="group", legend=True)
+    _finish(figure, height=90 + 48 * len(names), barmode="group", legend=True)
+    return figure.update_layout(legend={"traceorder": "reversed"})
 
 
 def epochs_figure(epochs: Sequence[Numbers], system: str) -> go.Figure:
