@@ -9,6 +9,7 @@ STUDY ?= sqlite:///data/sample/06_models/otto/tuning/study.db
 TRACKING ?= sqlite:///data/mlflow/mlflow.db
 MODEL ?= data/sample/06_models/otto/model.safetensors
 RAW_SAMPLE := data/sample/01_raw/otto/otto-recsys-train.jsonl
+REPORT ?= data/sample/08_reporting/otto/report.html
 ITEMS ?= data/sample/01_raw/otto/item_details.parquet
 
 RAW ?= data/01_raw
@@ -20,10 +21,10 @@ SEEDS := systems.tron_plus.training.seed=$(SEED),systems.tron_xl.training.seed=$
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-spark lint bench splits viz viz-build dashboard mlflow docs clean
+.PHONY: help run serve test test-spark lint bench splits viz viz-build screenshots dashboard mlflow docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.base $(RAW_SAMPLE)  ## Simulate clicks, train TRON on them, evaluate, report
 	$(KEDRO) run --env=sample --pipelines=train_otto
@@ -59,6 +60,9 @@ viz-build: $(VENV)/.viz  ## Write the same as a static site, to build/
 
 dashboard: $(VENV)/.tune  ## Browse the study of the sample, or another: STUDY=url
 	$(BIN)/optuna-dashboard $(STUDY)
+
+screenshots: viz-build  ## Renew pictures of the docs from the last make run: needs Chromium
+	$(BIN)/python docs/screenshots.py --graph build --report $(REPORT)
 
 mlflow: $(VENV)/.mlflow  ## Browse the runs that went to MLflow (docs/runs.md)
 	$(BIN)/mlflow ui --backend-store-uri $(TRACKING)
