@@ -74,7 +74,6 @@ def test_kedro_viz_shows_what_it_can(tmp_path: Path) -> None:
 
 
 def test_kedro_viz_shows_pages(tmp_path: Path) -> None:
-    pytest.importorskip("markdown_it")
     page = WholeFileDataset(filepath=str(tmp_path / "page.md"), dataset=TEXT)
     page.save("# Most_popular\n\n| a |\n| - |\n| 1 |\n")
     shown = page.preview()

@@ -1,4 +1,4 @@
-"""The whole site, where Kedro-Viz is installed."""
+"""The whole site of Kedro-Viz."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,6 @@ from tronrec.errors import UserError
 from tronrec.graph import command
 from tronrec.pipeline_registry import create_pipelines
 
-pytest.importorskip("kedro_viz")
 pytestmark = pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated")
 
 
