@@ -102,8 +102,9 @@ class SessionBatches:
         inputs = torch.arange(total - count, device=device) + event
         first_session, shard = self._find_shard(ends - starts - 1)
         event, inputs = event[shard], inputs[shard]
-        longest = int((ends - starts).max()) - 1
-        layout = Layout(event - first_session, position[inputs], longest)
+        shortest, longest = (ends - starts).min() - 1, int((ends - starts).max()) - 1
+        equal = bool(shortest == longest)
+        layout = Layout(event - first_session, position[inputs], longest, equal)
         return Batch(clicks, inputs, layout, event, lengths, shard)
 
     def _find_shard(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -51,3 +53,34 @@ def test_rows_of_nobody_change_no_other(kind, lengths, rows):
         padded = encoder(vectors, layout.padded(rows))
     assert padded.isfinite().all()
     torch.testing.assert_close(padded[:count], alone)
+
+
+@given(st.integers(1, 7), st.integers(1, 9))
+def test_equally_long_sessions_see_no_other_block(length, count):
+    equal = layout_of([length] * count, length)
+    known = replace(equal, equal=True)
+    query, key, value = torch.randn(3, len(equal.session), 2, 4)
+    found = [
+        attention.weighted_sum(attention.attention_weights(query, key), value)
+        for attention in map(BlockAttention, (equal, known))
+    ]
+    torch.testing.assert_close(*found)
+
+
+@given(lengths, st.integers(1, 9), st.data())
+def test_parts_of_a_layout_have_its_rows(lengths, at_once, data):
+    layout = layout_of(lengths, max(lengths))
+    kept = torch.tensor(data.draw(st.lists(st.booleans(), min_size=len(lengths))))
+    kept = kept[: len(lengths)]
+    kept[0] = True
+    rows, part = layout.select(kept)
+    left = [length for length, stays in zip(lengths, kept, strict=True) if stays]
+    assert torch.equal(part.session, layout_of(left, 1).session)
+    assert torch.equal(part.position, layout.position[rows])
+    assert part.equal == (len(set(left)) == 1)
+    lengths_again = []
+    for chosen, some in part.split(at_once):
+        assert torch.equal(some.position, part.position[chosen])
+        assert some.session[0] == 0
+        lengths_again += torch.bincount(some.session).tolist()
+    assert lengths_again == left

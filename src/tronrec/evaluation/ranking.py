@@ -69,7 +69,8 @@ def predictions(
     """
     windows = cut_windows(sessions, window)
     batches = SessionBatches(sessions, device)
-    predicted = np.cumsum(windows.ends - windows.starts - 1)
+    counting = np.where(windows.last_only, 1, windows.ends - windows.starts - 1)
+    predicted = np.cumsum(counting)
     edges = np.flatnonzero(np.diff(predicted // batch_size, prepend=0, append=-1))
     for low, high in zip([0, *edges[:-1]], edges, strict=True):
         if low == high:

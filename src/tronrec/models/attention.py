@@ -14,7 +14,8 @@ class BlockAttention:
     A block has as many rows as the longest session of the batch, which lies therefore
     in at most two consecutive blocks. The queries of a block need the keys of that
     block and of the one before it, and nothing else: [blocks, block, 2 * block] scores,
-    linear in the number of rows, whatever the lengths of the sessions.
+    linear in the number of rows, whatever the lengths of the sessions. Where all are
+    equally long, a block is a session, and has its keys to itself.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -23,14 +24,19 @@ class BlockAttention:
         self.block = block = layout.longest
         self.blocks = -(-self.events // block)
         self._missing = self.blocks * block - self.events
+        self._alone = layout.equal
+        row = torch.arange(block, device=layout.session.device)
+        self.forbidden: Bool[Tensor, "blocks 1 block keys"]
+        if self._alone:
+            self.forbidden = (row > row[:, None])[None, None]
+            return
         session = pad(layout.session, (0, self._missing), value=-1)
         queries = session.view(self.blocks, block)
         before = torch.cat([torch.full_like(queries[:1], -2), queries[:-1]])
         keys = torch.cat([before, queries], dim=1)
         same = queries[:, :, None] == keys[:, None, :]
-        row = torch.arange(block, device=session.device)
         causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
-        self.forbidden: Bool[Tensor, "blocks 1 block keys"] = ~(same & causal)[:, None]
+        self.forbidden = ~(same & causal)[:, None]
 
     def attention_weights(
         self,
@@ -59,13 +65,16 @@ class BlockAttention:
     ) -> Float[Tensor, "blocks heads block size"]:
         """Cut packed rows into blocks."""
         _, heads, size = rows.shape
-        rows = pad(rows, (0, 0, 0, 0, 0, self._missing))
+        if self._missing:
+            rows = pad(rows, (0, 0, 0, 0, 0, self._missing))
         return rows.view(self.blocks, self.block, heads, size).transpose(1, 2)
 
     def keys(
         self, rows: Float[Tensor, "events heads size"]
     ) -> Float[Tensor, "blocks heads keys size"]:
-        """Cut packed rows into blocks, each after the block before it."""
+        """Cut packed rows into blocks, each after the block before it, if need be."""
+        if self._alone:
+            return self.queries(rows)
         _, heads, size = rows.shape
         rows = pad(rows, (0, 0, 0, 0, self.block, self._missing))
         blocks = rows.view(self.blocks + 1, self.block, heads, size)

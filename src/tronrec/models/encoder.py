@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tronrec.models.gru import GRU
@@ -21,6 +21,21 @@ class Encoder(Protocol):
         self, vectors: Float[Tensor, "events size"], layout: Layout
     ) -> Float[Tensor, "events size"]:
         """Return the hidden state of every row."""
+        ...
+
+    def last_states(
+        self,
+        vectors: Float[Tensor, "clicked size"],
+        row: Int[Tensor, "events"],
+        layout: Layout,
+    ) -> Float[Tensor, "sessions size"]:
+        """Return the hidden state of the last row of each session, without dropout.
+
+        Args:
+            vectors: Item vectors, each once.
+            row: Which of them each packed row is.
+            layout: Where each packed row stands.
+        """
         ...
 
 

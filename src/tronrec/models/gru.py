@@ -51,6 +51,16 @@ class GRU(nn.Module):
         hidden = torch.empty_like(vectors).index_copy(0, row, out.data)
         return dropout(hidden, rate)
 
+    def last_states(
+        self,
+        vectors: Float[Tensor, "clicked size"],
+        row: Int[Tensor, "events"],
+        layout: Layout,
+    ) -> Float[Tensor, "sessions size"]:
+        """Return the hidden state of the last row of each session, without dropout."""
+        hidden: Tensor = self(vectors[row], layout)
+        return hidden[layout.ends]
+
     def _carried(self, goes_on: Tensor | None) -> Tensor | None:
         """Return the initial state of each run, or None if all start empty."""
         if goes_on is None or self.state.shape[1] < len(goes_on):

@@ -5,12 +5,14 @@ because a step touches a few thousand of its rows; the training step writes thei
 gradient itself.
 """
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tronrec.models.encoder import choose_encoder
+from tronrec.models.encoder import Encoder, choose_encoder
 from tronrec.models.layout import Layout
 from tronrec.params import ModelParams
 from tronrec.schemas import PADDING
@@ -46,6 +48,11 @@ class Recommender(nn.Module):
         """Items of the catalogue."""
         return len(self.item_embeddings) - 1
 
+    @property
+    def width(self) -> int:
+        """Numbers of a row of the item table, and of a hidden state."""
+        return self.item_embeddings.shape[1]
+
     def forward(
         self, items: Int[Tensor, "events"], layout: Layout
     ) -> Float[Tensor, "events size"]:
@@ -61,7 +68,25 @@ class Recommender(nn.Module):
         so whatever multiplies hidden states and rows knows of no bias.
         """
         hidden: Tensor = self.encoder(rows[:, : self.params.hidden_size], layout)
-        hidden = hidden.to(rows.dtype)  # what follows autocast would round
+        return self._finish(hidden.to(rows.dtype))  # what follows autocast would round
+
+    def last_states(
+        self, items: Int[Tensor, "events"], layout: Layout
+    ) -> Float[Tensor, "sessions size"]:
+        """Return what `forward` does for the last click of each session; for less.
+
+        An evaluating model has no dropout, and needs no other state for what follows a
+        session, or the end of a window.
+        """
+        distinct, row = torch.unique(items, return_inverse=True)
+        vectors = self.item_embeddings[distinct, : self.params.hidden_size]
+        hidden = cast(Encoder, self.encoder).last_states(vectors, row, layout)
+        return self._finish(hidden)
+
+    def _finish(
+        self, hidden: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows wider"]:
+        """Return hidden states that meet whole rows of the item table."""
         if self.params.temperature is not None:
             hidden = normalize(hidden) / self.params.temperature
         if self.params.item_bias:

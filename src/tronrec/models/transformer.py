@@ -5,14 +5,18 @@ positions, item vectors scaled by the root of the hidden size, a final LayerNorm
 """
 
 import math
+from functools import reduce
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from tronrec.models.attention import BlockAttention
 from tronrec.models.dropout import dropout
+from tronrec.models.last_rows import LastRows
 from tronrec.models.layout import Layout
+from tronrec.models.repeated_rows import RepeatedRows
 from tronrec.params import ModelParams
 
 OUTPUT_SHARE = 0.1
@@ -38,22 +42,71 @@ class Block(nn.Module):
         self, rows: Float[Tensor, "events size"], attention: BlockAttention
     ) -> Float[Tensor, "events size"]:
         """Return the rows after this block."""
+        stacked = self.query_key_value(self.attention_norm(rows))
+        return self._attend(rows, stacked, attention)
+
+    def forward_repeated(
+        self, repeated: RepeatedRows, attention: BlockAttention
+    ) -> Float[Tensor, "events size"]:
+        """Return the same without dropout, for rows that are sums of few vectors.
+
+        Their values are carried through `attention_out` first: weights of a row sum to
+        1, so its bias can be part of them.
+        """
+        linear, out, heads = self.query_key_value, self.attention_out, self.heads
+        size = out.in_features
+        query_key, of_value = torch.split(linear.weight, [2 * size, size])
+        carried = torch.einsum(
+            "xhd,hdy->hxy",
+            torch.unflatten(out.weight, 1, (heads, -1)),
+            torch.unflatten(of_value, 0, (heads, -1)),
+        )
+        constant = out(linear.bias[2 * size :]) / heads
+        stacked = repeated.project(
+            self.attention_norm,
+            torch.cat([query_key, carried.flatten(0, 1)]),
+            torch.cat([linear.bias[: 2 * size], constant.repeat(heads)]),
+        )
+        parts = torch.split(stacked, [size, size, heads * size], 1)
+        query, key, value = (torch.unflatten(x, 1, (heads, -1)) for x in parts)
+        weights = attention.attention_weights(query, key)
+        attended = torch.split(attention.weighted_sum(weights, value), size, 1)
+        return self._feed_forward(reduce(Tensor.add, attended, repeated.rows), 0.0)
+
+    def forward_last(
+        self, rows: Float[Tensor, "events size"], last: LastRows
+    ) -> Float[Tensor, "sessions size"]:
+        """Return the last row of each session after this block, without dropout."""
+        normed, linear = self.attention_norm(rows), self.query_key_value
+        weights = torch.unflatten(linear.weight, 0, (3, self.heads, -1))
+        biases = torch.unflatten(linear.bias, 0, (3, self.heads, -1))
+        ends, together = rows[last.ends], last.together(normed)
+        query = torch.einsum("sx,hdx->shd", normed[last.ends], weights[0]) + biases[0]
+        query = query * query.shape[-1] ** -0.5
+        carried = torch.einsum("shd,hdx->shx", query, weights[1])
+        means = last.means(carried, together, together)
+        value = torch.einsum("shx,hdx->shd", means, weights[2]) + biases[2]
+        return self._feed_forward(ends + self.attention_out(value.flatten(1)), 0.0)
+
+    def _attend(
+        self,
+        rows: Float[Tensor, "events size"],
+        stacked: Float[Tensor, "events three_sizes"],
+        attention: BlockAttention,
+    ) -> Float[Tensor, "events size"]:
+        """Attend to the earlier rows of the same session, and feed forward."""
         rate = self.dropout if self.training else 0.0
-        attended = self.attend(self.attention_norm(rows), attention, rate)
-        rows = rows + dropout(attended, rate)
-        wide = relu(self.widen(self.feed_forward_norm(rows)))
+        query, key, value = torch.unflatten(stacked, 1, (3, self.heads, -1)).unbind(1)
+        weights = dropout(attention.attention_weights(query, key), rate)
+        attended = self.attention_out(attention.weighted_sum(weights, value))
+        return self._feed_forward(rows + dropout(attended, rate), rate)
+
+    def _feed_forward(
+        self, rows: Float[Tensor, "rows size"], rate: float
+    ) -> Float[Tensor, "rows size"]:
+        wide = relu(self.widen(self.feed_forward_norm(rows)), inplace=True)
         narrow = self.narrow(dropout(wide, rate))
         return rows + dropout(narrow, rate)
-
-    def attend(
-        self, rows: Float[Tensor, "events size"], attention: BlockAttention, rate: float
-    ) -> Float[Tensor, "events size"]:
-        """Attend to the earlier rows of the same session."""
-        stacked = self.query_key_value(rows).unflatten(1, (3, self.heads, -1))
-        query, key, value = stacked.unbind(1)
-        weights = dropout(attention.attention_weights(query, key), rate)
-        out: Tensor = self.attention_out(attention.weighted_sum(weights, value))
-        return out
 
 
 class ItemReadout(nn.Module):
@@ -84,9 +137,28 @@ class ItemReadout(nn.Module):
         query, key, value = self.query(hidden), self.key(hidden), dropout(vectors, rate)
         weights = attention.attention_weights(query[:, None], key[:, None])
         mean = attention.weighted_sum(weights, value[:, None])
-        return (
-            mean if self.output is None else mean + OUTPUT_SHARE * self.output(hidden)
-        )
+        return self._add_output(mean, hidden)
+
+    def forward_last(
+        self,
+        hidden: Float[Tensor, "events size"],
+        vectors: Float[Tensor, "events size"],
+        last: LastRows,
+    ) -> Float[Tensor, "sessions size"]:
+        """Return the mean of the last row of each session, without dropout."""
+        ends = hidden[last.ends]
+        query = self.query(ends) * hidden.shape[1] ** -0.5
+        carried = (query @ self.key.weight)[:, None]
+        keys, values = last.together(hidden), last.together(vectors)
+        return self._add_output(last.means(carried, keys, values)[:, 0], ends)
+
+    def _add_output(
+        self, mean: Float[Tensor, "rows size"], hidden: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
+        if self.output is None:
+            return mean
+        added: Tensor = mean + OUTPUT_SHARE * self.output(hidden)
+        return added
 
 
 class Transformer(nn.Module):
@@ -123,3 +195,32 @@ class Transformer(nn.Module):
         if self.readout is not None:
             hidden = self.readout(hidden, vectors, attention)
         return hidden
+
+    def last_states(
+        self,
+        vectors: Float[Tensor, "clicked size"],
+        row: Int[Tensor, "events"],
+        layout: Layout,
+    ) -> Float[Tensor, "sessions size"]:
+        """Return the hidden state of the last row of each session, without dropout.
+
+        All but the last block need all rows; where the readout reads the states of all
+        rows, so does the last.
+        """
+        places = self.positions.weight[: layout.longest]
+        repeated = RepeatedRows(vectors * self.scale, places, row, layout.position)
+        attention, last = BlockAttention(layout), LastRows(layout)
+        *blocks, final = self.blocks
+        rows = repeated.rows
+        for number, block in enumerate(blocks):
+            assert isinstance(block, Block)
+            if number == 0 and repeated.pays:
+                rows = block.forward_repeated(repeated, attention)
+            else:
+                rows = block(rows, attention)
+        assert isinstance(final, Block)
+        if self.readout is None:
+            ends: Tensor = self.norm(final.forward_last(rows, last))
+            return ends
+        hidden = self.norm(final(rows, attention))
+        return self.readout.forward_last(hidden, vectors[row], last)

@@ -20,6 +20,7 @@ from tronrec.retrieval.approximate_top_k import ApproximateTopK
 from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.repeats import Repeats, find_repeats
+from tronrec.retrieval.states import states_that_count
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class Scorer:
 
     def score(self, batch: Batch, counted: Bool[Tensor, "events"]) -> SessionScores:
         """Return the scores after those events of a batch that count."""
-        items = batch.clicks[batch.inputs]
-        hidden = self.terms.widen_hidden(self.model(items, batch.layout)[counted])
+        states = states_that_count(self.model, batch, counted)
+        hidden = self.terms.widen_hidden(states)
         gains = self.terms.params.repeat_gains
         repeats = find_repeats(batch, counted, gains) if gains else None
         return SessionScores(self.index, hidden, repeats)
