@@ -9,6 +9,7 @@ import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import draw_sessions, sample_sessions
 from tronrec.device import choose_device
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import EvaluationParams, RankingParams, SystemParams
@@ -60,13 +61,15 @@ def rank_systems(
     evaluation: EvaluationParams,
     device: str,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
-    """Return the ranks of all test events by all systems, their epochs and runs.
+    """Return the ranks of the test events by all systems, their epochs and runs.
 
     The ranks have a row for each event with the number of its session, and a column for
     each system.
     """
     target, runs, histories = choose_device(device), {}, []
-    ranks = {SESSION: np.repeat(np.arange(len(test)), np.diff(test.offsets) - 1)}
+    drawn = draw_sessions(len(test), evaluation.sessions)
+    ranks = {SESSION: np.repeat(drawn, np.diff(test.offsets)[drawn] - 1)}
+    measured = sample_sessions(test, evaluation.sessions)
     known = sessions.fit.items, sessions.validation.items
     for name, read_checkpoint in checkpoints.items():
         checkpoint = read_checkpoint()
@@ -75,7 +78,7 @@ def rank_systems(
         ranking = rank_targets(
             model.to(target),
             terms,
-            test,
+            measured,
             depth=max(evaluation.cutoffs),
             batch_size=evaluation.batch_size,
             progress=name,

@@ -100,3 +100,13 @@ def test_intervals_of_a_summary_are_those_of_the_report():
         assert interval == pytest.approx(found["ours"][metric])
     low, high = found["ours"]["recall@20"]
     assert low < recall(ranks["ours"], 20) < high
+
+
+def test_sessions_that_were_not_measured_do_not_count():
+    ranks = {"one": np.array([1, 30, 2, 30]), "two": np.array([30, 1, 2, 3])}
+    close, apart = np.array([0, 0, 1, 2]), np.array([3, 3, 40, 900])
+    found = [
+        compare(ranks, session, subject="one", resamples=200)
+        for session in (close, apart)
+    ]
+    assert found[0] == found[1]

@@ -51,8 +51,9 @@ def test_rows_state_speed_memory_lead_and_the_papers_figures():
 
 def test_the_page_reads_like_table_2():
     table = result_rows(RESULTS, DIGINETICA, "tron_xl")
-    text = page(table, DIGINETICA, BenchmarkParams())
+    text = page(table, DIGINETICA, BenchmarkParams(), "9 test sessions")
     lines = text.splitlines()
+    assert "measured once on the same events of\n9 test sessions, after" in text
     assert (
         "| SASRec | 0.4000 [0.3900, 0.4100] | 0.454 | 0.1000 [0.0900, 0.1100] | 0.157 "
         "| 3/4 | 2 | 94.5 | 3 |"
@@ -65,7 +66,7 @@ def test_the_page_reads_like_table_2():
 def test_elsewhere_the_paper_has_no_figures():
     table = result_rows(RESULTS, ELSEWHERE, "tron_xl")
     assert table["paper_recall"].null_count() == 3
-    assert "0.454" not in page(table, ELSEWHERE, BenchmarkParams())
+    assert "0.454" not in page(table, ELSEWHERE, BenchmarkParams(), "")
 
 
 def test_without_its_subject_the_table_compares_nothing():

@@ -49,6 +49,7 @@ def numbers() -> dict[str, object]:
         "title": "TRON XL-Negs on <my shop>",
         "facts": "Epoch 2 of 2.",
         "epoch": 2,
+        "held_out": "9 held-out sessions",
         "epochs": [
             {"epoch": 1, "loss": 3.5, "validation_recall@20": 0.25},
             {"epoch": 2, "loss": 3.25, "validation_recall@20": 0.5},
@@ -120,6 +121,12 @@ def test_the_numbers_are_right(numbers):
     model, baseline = numbers["test"]["systems"]
     assert (model["recall"], baseline["recall"]) == (0.75, 0.25)
     assert baseline["recall_lead"] == 0.5
+
+
+def test_events_of_a_sample_are_those_that_were_ranked():
+    kept = slices.of_sessions(EVENTS, pl.Series([0, 0, 2]))
+    assert kept.equals(EVENTS[[0, 1, 3]])
+    assert slices.of_sessions(EVENTS, pl.Series(range(3))).equals(EVENTS)
 
 
 def test_the_page_is_whole_and_needs_no_network(numbers):

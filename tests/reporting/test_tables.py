@@ -155,7 +155,10 @@ def test_summary_tells_how_the_run_went() -> None:
     other = DatasetParams(training=by_recall)
     assert "chosen by Recall@20" in summary(SHOP, other, metrics(), history(), table)
     assert "40 epochs an hour (paper, one V100: 68.4)." in page
-    assert "60,858 events of 15,963 test sessions" in page
+    assert "60,858 events of 15,963 test sessions, each ranked" in page
+    sampled = metrics() | {"drawn_from": 20_000}
+    page_of_sample = summary(DIGINETICA, other, sampled, history(), table)
+    assert "15,963 test sessions, drawn at random from 20,000, each" in page_of_sample
     assert result_table(metrics(), DIGINETICA) in page
     assert table in page
 

@@ -8,6 +8,7 @@ from reference.data import random_sessions
 from tronrec.checkpoint import EpochRecord
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
+from tronrec.evaluation.metrics import measure
 from tronrec.params import SystemParams, TrainingParams
 from tronrec.training.history import best_epoch
 from tronrec.training.loop import Trainer, TrainingSessions, fit
@@ -234,3 +235,15 @@ def test_a_single_session_cannot_be_trained_on():
     one = random_sessions(0, sessions=1, num_items=5, longest=4)
     with pytest.raises(UserError, match="2 are needed"):
         Trainer(make_params(), TrainingSessions(one, EMPTY, 5), cpu)
+
+
+def test_epochs_are_measured_on_a_sample_of_the_held_out():
+    data = make_data()
+    whole, some = (
+        Trainer(make_params(**p), data, cpu) for p in ({}, {"validation_sessions": 4})
+    )
+    assert len(some.validation) == 4
+    ranking = whole.workers.rank_targets(whole.model, whole.terms, some.validation, "")
+    expected = measure(ranking, [20])
+    assert some.validate() == {name: expected[name] for name in ("recall@20", "mrr@20")}
+    assert some.validate() != whole.validate()

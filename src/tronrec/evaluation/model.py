@@ -3,6 +3,7 @@
 from typing import Any
 
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import sample_sessions
 from tronrec.device import choose_device
 from tronrec.evaluation.metrics import measure
 from tronrec.evaluation.ranking import Ranking, rank_targets
@@ -13,7 +14,9 @@ from tronrec.params import EvaluationParams
 def evaluate_model(
     file: ModelFile, sessions: PackedSessions, params: EvaluationParams, device: str
 ) -> dict[str, Any]:
-    """Return the metrics of a model over all events of `sessions`, and what it is.
+    """Return the metrics of a model over the events of `sessions`, and what it is.
+
+    `drawn_from` is the number of sessions, where not all of them were measured.
 
     The arguments are those of `rank_and_measure`.
     """
@@ -29,10 +32,11 @@ def rank_and_measure(
     Args:
         file: The model.
         sessions: Sessions of at least two clicks, of items the model knows.
-        params: List lengths, and the size of batches.
+        params: List lengths, the size of batches, and how many sessions are drawn.
         device: `cpu`, `cuda` or `auto`.
     """
-    target = choose_device(device)
+    target, total = choose_device(device), len(sessions)
+    sessions = sample_sessions(sessions, params.sessions)
     ranking = rank_targets(
         file.model.to(target),
         file.terms,
@@ -47,6 +51,7 @@ def rank_and_measure(
         "device": target.type,
         "epoch": file.card.epoch,
         "sessions": len(sessions),
+        **({"drawn_from": total} if len(sessions) < total else {}),
         "events": len(ranking.ranks),
         "items": file.model.num_items,
         "metrics": measure(ranking, params.cutoffs),

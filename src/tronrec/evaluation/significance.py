@@ -18,6 +18,11 @@ RESAMPLES = 1_000
 """Draws behind the intervals of a run: at 95 %, 25 are beyond each end."""
 
 
+def renumber(session: Int[np.ndarray, "events"]) -> Int[np.ndarray, "events"]:
+    """Return numbers of sessions without gaps, from 0 on: not all may be measured."""
+    return np.unique(session, return_inverse=True)[1]
+
+
 def session_scores(
     ranks: Int[np.ndarray, "events"], session: Int[np.ndarray, "events"], k: int
 ) -> Float[np.ndarray, "sessions 2"]:
@@ -98,13 +103,13 @@ def compare(
 
     Args:
         ranks: System -> rank of the target of each event.
-        session: Number of the session of each event, from 0 on.
+        session: Number of the session of each event.
         subject: The system that the others are compared with; p-values are left out
             where there is none of this name.
         resamples: Draws of sessions.
         k: Ranks past this one score 0.
     """
-    metrics = f"recall@{k}", f"mrr@{k}"
+    metrics, session = (f"recall@{k}", f"mrr@{k}"), renumber(session)
     scores = {
         name: session_scores(of_system, session, k) for name, of_system in ranks.items()
     }

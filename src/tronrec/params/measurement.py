@@ -23,6 +23,8 @@ class EvaluationParams(Params):
 
     cutoffs: tuple[int, ...] = (5, 10, 20)
     """List lengths at which Recall, MRR and coverage are counted; 20 is required."""
+    sessions: int | None = Field(None, ge=1)
+    """Test sessions that are ranked, drawn at random; null: all, as in the paper."""
     batch_size: int = Field(1024, ge=1)
     """Events ranked at once; changes memory, never the result."""
     baselines: tuple[Baseline, ...] = get_args(Baseline)

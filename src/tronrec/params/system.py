@@ -161,6 +161,9 @@ class TrainingParams(Params):
     """After warm-up: hold the learning rate, or lower it to 0 at the last step."""
     choose_by: Literal["recall@20", "mrr@20"] = "mrr@20"
     """The metric whose best epoch, on the validation sessions, gives the weights."""
+    validation_sessions: int | None = Field(None, ge=1)
+    """Held-out sessions that are ranked after an epoch, drawn at random; null: all, or
+    as many as make 10^10 pairs of an event and an item."""
     patience: int | None = Field(None, ge=1)
     """Stop after so many epochs without a better value of it; null: never."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"

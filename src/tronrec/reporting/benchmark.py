@@ -70,22 +70,25 @@ def _lead(
     return row
 
 
-def page(table: pl.DataFrame, dataset: ReportedData, params: BenchmarkParams) -> str:
+def page(
+    table: pl.DataFrame, dataset: ReportedData, params: BenchmarkParams, measured: str
+) -> str:
     """Return Table 2 and the comparisons of its subject in Markdown.
 
     Args:
         table: The rows of `result_rows`.
         dataset: The data set with the paper's figures.
         params: Subject and number of resamples.
+        measured: The test sessions, in words.
     """
     rows = table.to_dicts()
     subject = LABELS.get(params.subject, params.subject)
     return f"""# Systems on {dataset.title}
 
-Every system was trained on the same sessions and measured once on the same test events,
-after the epoch that is best on the held-out sessions, or after its last one if none are
-held out. In brackets: 95 % interval by bootstrap over test sessions. Speed and memory
-are those of this machine, the paper's of one V100.
+Every system was trained on the same sessions and measured once on the same events of
+{measured}, after the epoch that is best on the held-out sessions, or after its last one
+if none are held out. In brackets: 95 % interval by bootstrap over test sessions. Speed
+and memory are those of this machine, the paper's of one V100.
 
 {_results(rows)}
 ## {subject} against each

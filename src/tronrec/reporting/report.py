@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from tronrec.data.session_sample import describe_sample
 from tronrec.reporting import report_figures as figures
 from tronrec.reporting.paper import ReportedData
 from tronrec.reporting.verdict import spoken
@@ -106,7 +107,8 @@ def _training(numbers: Numbers) -> Section:
     epochs, model = numbers["epochs"], numbers["test"]["systems"][0]["system"]
     recall = Picture(
         "Recall@20 after every epoch",
-        f"On held-out sessions; the model kept is that of epoch {numbers['epoch']}.",
+        f"On {numbers['held_out']}; the model kept is that of epoch "
+        f"{numbers['epoch']}.",
         figures.epochs_figure(epochs, model),
     )
     loss = Picture("Loss", "Mean of each epoch.", figures.loss_figure(epochs))
@@ -199,9 +201,11 @@ def title(system: str, dataset: ReportedData) -> str:
 
 def facts(metrics: Numbers, epochs: int, seconds: float) -> str:
     """Return what was measured on, and how long the training took."""
+    measured = metrics["sessions"]
+    test = describe_sample(measured, metrics.get("drawn_from", measured), "test")
     return (
         f"{spoken(metrics['system'])}, epoch {metrics['epoch']} of {epochs}. "
-        f"{metrics['events']:,} events of {metrics['sessions']:,} test sessions, each "
+        f"{metrics['events']:,} events of {test}, each "
         f"ranked among all {metrics['items']:,} items. Training took "
         f"{seconds / 60:,.1f} minutes."
     )

@@ -77,6 +77,12 @@ def describe_events(
     )
 
 
+def of_sessions(events: pl.DataFrame, session: pl.Series) -> pl.DataFrame:
+    """Return the events of some sessions, by the numbers of these, from 0 on."""
+    number = (pl.col(POSITION) == 1).cum_sum() - 1
+    return events.filter(number.is_in(session.unique().implode()))
+
+
 def popularity_tenths(counts: pl.Series) -> pl.Series:
     """Return in which tenth of all clicks each item is, from 1 on.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from tronrec.data.session_sample import describe_sample
 from tronrec.params import DatasetParams, Params
 from tronrec.reporting.paper import LABELS, ReportedData
 
@@ -135,6 +136,7 @@ def summary(  # noqa: PLR0913, PLR0917 - a page of several parts
     history: pl.DataFrame,
     data: str,
     cautions: Iterable[str] = (),
+    held_out: str = "the held-out sessions",
 ) -> str:
     """Return the one page that tells how a run went.
 
@@ -145,13 +147,16 @@ def summary(  # noqa: PLR0913, PLR0917 - a page of several parts
         history: One row an epoch.
         data: The tables about the data: its sizes, and what became of every row.
         cautions: What makes the measurement doubtful.
+        held_out: On what sessions epochs were measured, in words.
     """
     system = metrics["system"]
     chosen = (
         "the last one, as no sessions were held out"
         if history["validation_mrr@20"].is_null().all()
-        else f"chosen by {CHOOSERS[params.training.choose_by]} on the held-out sessions"
+        else f"chosen by {CHOOSERS[params.training.choose_by]} on {held_out}"
     )
+    measured = metrics["sessions"]
+    test = describe_sample(measured, metrics.get("drawn_from", measured), "test")
     speed = f"{_round(epochs_per_hour(history))} epochs an hour"
     if paper := dataset.results.get(system):
         speed += f" (paper, one V100: {_round(paper.epochs_per_hour)})"
@@ -163,8 +168,8 @@ The same with figures: [report.html](report.html).
 
 ## Accuracy
 
-{metrics["events"]:,} events of {metrics["sessions"]:,} test sessions, each ranked \
-among all {metrics["items"]:,} items. In brackets: 95 % interval by bootstrap over \
+{metrics["events"]:,} events of {test}, each ranked among all \
+{metrics["items"]:,} items. In brackets: 95 % interval by bootstrap over \
 test sessions.
 
 {"".join(map(_caution, cautions))}\

@@ -10,6 +10,7 @@ from tronrec.evaluation.significance import (
     RESAMPLES,
     compare,
     intervals,
+    renumber,
     session_scores,
 )
 from tronrec.reporting.paper import LABELS
@@ -25,7 +26,7 @@ def compare_with_baselines(
 
     Args:
         ranks: The model's ranks, then those of the baselines.
-        session: Number of the session of each event, from 0 on.
+        session: Number of the session of each event.
         k: Ranks past this one score 0.
 
     Returns:
@@ -33,7 +34,7 @@ def compare_with_baselines(
         `mrr_interval`, and, for baselines, the model's lead over it: `recall_lead` with
         `recall_lead_interval`.
     """
-    subject = next(iter(ranks))
+    subject, session = next(iter(ranks)), renumber(session)
     found = compare(ranks, session, subject="", resamples=RESAMPLES, k=k)
     scores = {name: session_scores(own, session, k) for name, own in ranks.items()}
     events = np.bincount(session)

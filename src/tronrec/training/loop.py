@@ -20,6 +20,7 @@ from torch import Tensor
 from tronrec.batches import Batch
 from tronrec.checkpoint import DataFingerprints, EpochRecord
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import sample_validation
 from tronrec.device import search_dtype, training_dtype
 from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
@@ -94,6 +95,9 @@ class Trainer:
                 "lower filtering.min_item_support or splitting.validation_days"
             )
         self.params, self.data, self.device = params, data, device
+        self.validation = sample_validation(
+            data.validation, params.training.validation_sessions, data.num_items
+        )
         self.workers = workers or SingleProcess()
         if self.workers.rank == 0:
             warn_of_oversize(params, items=data.num_items, sessions=len(data.fit))
@@ -228,10 +232,10 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Return Recall@20 and MRR@20 of the validation sessions, if there are any."""
-        if not len(self.data.validation):
+        if not len(self.validation):
             return {}
         ranking = self.workers.rank_targets(
-            self.model, self.terms, self.data.validation, "validation"
+            self.model, self.terms, self.validation, "validation"
         )
         metrics = measure(ranking, [20])
         return {name: metrics[name] for name in VALIDATION}

@@ -112,6 +112,35 @@ def test_systems_are_ranked_with_the_terms_that_are_fitted_to_the_validation_ses
     assert not found[False][2]["one"]["parameters"]["ranking"]["repeat_gains"]
 
 
+def test_a_sample_has_the_same_events_for_all_and_is_said(trained):
+    loaders = {name: (lambda c=c: c) for name, c in trained.items()}
+    test, evaluation = sessions(2), EvaluationParams()
+    arguments = PARAMS, "cpu", loaders, ITEM_TABLE, sessions(0), sessions(1), test
+
+    def rank(evaluation):
+        params, *rest = arguments
+        found, _, runs = nodes.rank_systems(params, evaluation, *rest)
+        ours = nodes.rank_baselines(evaluation, ITEM_TABLE, sessions(0), test)
+        return pl.concat([found, ours], how="horizontal"), runs
+
+    whole, _ = rank(evaluation)
+    sampled = evaluation.model_copy(update={"sessions": 12})
+    some, runs = rank(sampled)
+    numbers = some["session_id"].unique()
+    assert len(numbers) == 12
+    assert some.equals(whole.filter(pl.col("session_id").is_in(numbers.implode())))
+    systems, baselines = some.select("session_id", "one", "two"), some[:, 3:]
+    results = nodes.compare_systems(PARAMS, systems, baselines, runs)
+    low, high = results["one"]["recall@20_interval"]
+    assert low < results["one"]["recall@20"] < high
+    table = nodes.tabulate_benchmark("shop", PARAMS, results, STATISTICS)
+    counts = STATISTICS | {"test": {"sessions": 30}}
+    page = nodes.write_benchmark("shop", PARAMS, sampled, table, counts)
+    assert "12 test sessions, drawn at random from 30" in page
+    page = nodes.write_benchmark("shop", PARAMS, evaluation, table, counts)
+    assert "events of\n30 test sessions, after" in page
+
+
 def test_the_figure_has_a_line_for_each_system(trained):
     history = pl.DataFrame(
         {

@@ -8,6 +8,7 @@ import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import describe_sample, sample_sessions
 from tronrec.params import BenchmarkParams, EvaluationParams
 from tronrec.reporting import benchmark, figures
 from tronrec.reporting.paper import identify
@@ -68,7 +69,8 @@ def rank_baselines(
     from tronrec.baselines import rank
 
     counts, depth = items[COUNT].to_numpy(), max(evaluation.cutoffs)
-    rankings = rank.rank_baselines(evaluation.baselines, counts, fit, test, depth)
+    measured = sample_sessions(test, evaluation.sessions)
+    rankings = rank.rank_baselines(evaluation.baselines, counts, fit, measured, depth)
     return pl.DataFrame({name: ranking.ranks for name, ranking in rankings.items()})
 
 
@@ -106,11 +108,14 @@ def tabulate_benchmark(
 def write_benchmark(
     dataset: str,
     params: BenchmarkParams,
+    evaluation: EvaluationParams,
     table: pl.DataFrame,
     statistics: dict[str, Any],
 ) -> str:
     """Return Table 2 and the comparisons as a page for people."""
-    return benchmark.page(table, identify(dataset, statistics), params)
+    total = statistics["test"]["sessions"]
+    measured = describe_sample(min(total, evaluation.sessions or total), total, "test")
+    return benchmark.page(table, identify(dataset, statistics), params, measured)
 
 
 def plot_benchmark(

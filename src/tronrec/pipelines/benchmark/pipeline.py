@@ -87,6 +87,7 @@ def _report() -> Pipeline:
                 inputs=[
                     "dataset_name",
                     "params:benchmark",
+                    "params:evaluation",
                     "benchmark_table",
                     "statistics",
                 ],

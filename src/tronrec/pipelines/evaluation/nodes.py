@@ -7,6 +7,7 @@ import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import draw_sessions, sample_sessions
 from tronrec.evaluation.significance import intervals_of_systems
 from tronrec.params import EvaluationParams
 from tronrec.schemas import BEST_RANK, COUNT, ITEM, SESSION
@@ -20,7 +21,7 @@ def measure_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     params: EvaluationParams,
     device: str,
 ) -> tuple[dict[str, Any], pl.DataFrame, pl.DataFrame]:
-    """Return the metrics of the model over all events of the test sessions.
+    """Return the metrics of the model over the events of the test sessions.
 
     Also the rank of each event's target, and the best rank of each item.
 
@@ -33,7 +34,7 @@ def measure_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     file = ModelFile.read(model)
     file.check_data(items[ITEM], fit)
     facts, ranking = rank_and_measure(file, test, params, device)
-    ranks = _rank_table(test, {facts["system"]: ranking.ranks})
+    ranks = _rank_table(test, params, {facts["system"]: ranking.ranks})
     return facts, ranks, pl.DataFrame({BEST_RANK: ranking.best_rank_by_item})
 
 
@@ -48,15 +49,20 @@ def evaluate_baselines(
     from tronrec.evaluation.metrics import measure
 
     counts, depth = items[COUNT].to_numpy(), max(params.cutoffs)
-    rankings = rank_baselines(params.baselines, counts, fit, test, depth)
+    measured = sample_sessions(test, params.sessions)
+    rankings = rank_baselines(params.baselines, counts, fit, measured, depth)
     metrics = {name: measure(own, params.cutoffs) for name, own in rankings.items()}
-    return metrics, _rank_table(test, {name: r.ranks for name, r in rankings.items()})
+    ranks = {name: ranking.ranks for name, ranking in rankings.items()}
+    return metrics, _rank_table(test, params, ranks)
 
 
-def _rank_table(test: PackedSessions, ranks: dict[str, Any]) -> pl.DataFrame:
+def _rank_table(
+    test: PackedSessions, params: EvaluationParams, ranks: dict[str, Any]
+) -> pl.DataFrame:
     """Return a row for each event: the number of its session, and the ranks."""
-    events = np.diff(test.offsets) - 1
-    return pl.DataFrame({SESSION: np.repeat(np.arange(len(test)), events)} | ranks)
+    drawn = draw_sessions(len(test), params.sessions)
+    events = np.diff(test.offsets)[drawn] - 1
+    return pl.DataFrame({SESSION: np.repeat(drawn, events)} | ranks)
 
 
 def draw_examples(

@@ -8,6 +8,11 @@ import polars as pl
 from tronrec.data.codes import to_codes
 from tronrec.data.engine import Record, Table, engine_of
 from tronrec.data.packed import PackedSessions
+from tronrec.data.session_sample import (
+    describe_sample,
+    sample_sessions,
+    validation_size,
+)
 from tronrec.params import (
     DatasetParams,
     EvaluationParams,
@@ -25,6 +30,7 @@ from tronrec.reporting import (
 )
 from tronrec.reporting.paper import identify
 from tronrec.run_folders import RANKS, RECORD, Content
+from tronrec.schemas import SESSION
 
 
 def collect_parameters(
@@ -77,7 +83,18 @@ def write_summary(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     rows = account.account_table(ingestion_report, preparation_report)
     periods = validation_period, test_period
     cautions = [found for period in periods if (found := period.get("warning"))]
-    return tables.summary(data, params, metrics, history, f"{sizes}\n{rows}", cautions)
+    held_out = f"the {_held_out(params.training.validation_sessions, statistics)}"
+    return tables.summary(
+        data, params, metrics, history, f"{sizes}\n{rows}", cautions, held_out
+    )
+
+
+def _held_out(stated: int | None, statistics: dict[str, Any]) -> str:
+    """Return on what sessions epochs were measured, in words."""
+    part = statistics["validation"]
+    total, items = part["sessions"], statistics["train"]["items"]
+    size = validation_size(stated, sessions=total, clicks=part["events"], items=items)
+    return describe_sample(size, total, "held-out")
 
 
 def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
@@ -97,6 +114,7 @@ def analyse_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         to_codes(items, item_ids),
         engine.first_clicks(train),
     )
+    events = slices.of_sessions(events, model_ranks[SESSION])
     found = analysis.analyse_test(events, model_ranks, baseline_ranks, k)
     catalogue = analysis.analyse_catalogue(items, events, best_ranks, k)
     return {**found, "catalogue": catalogue}
@@ -120,6 +138,9 @@ def collect_report(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
         "title": report.title(metrics["system"], identify(dataset, statistics)),
         "facts": report.facts(metrics, history.height, seconds),
         "epoch": metrics["epoch"],
+        "held_out": _held_out(
+            metrics["parameters"]["training"]["validation_sessions"], statistics
+        ),
         "epochs": history.to_dicts(),
         "test": test_analysis,
         "data": analysis.analyse_data(fit, items, preparation_report, days),
@@ -142,7 +163,8 @@ def record_run(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     test: PackedSessions,
 ) -> dict[str, Any]:
     """Return the record that ties the numbers to code, data and parameters."""
-    parts = {"fit": fit, "validation": validation, "test": test}
+    measured = sample_sessions(test, params.evaluation.sessions)
+    parts = {"fit": fit, "validation": validation, "test": measured}
     checksums = {part: sessions.fingerprint() for part, sessions in parts.items()}
     return run_info.describe_run(dataset, params, checksums, metrics, history)
 
