@@ -1,7 +1,9 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tronrec.ops import sparse_grad as module
 from tronrec.ops.sparse_grad import UnsummedGradient, sum_by_item
 
 
@@ -15,6 +17,22 @@ def test_sum_by_item_is_a_dense_index_add(terms, seed):
     expected.index_add_(0, items, weights[:, None] * vectors[sources])
     assert gradients.item_ids.tolist() == sorted(set(items.tolist()))
     torch.testing.assert_close(gradients.values, expected[gradients.item_ids])
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_a_large_part_is_summed_where_it_lies(seed, terms):
+    torch.manual_seed(seed)
+    counts = (terms, 1 + terms // 3, 1)
+    parts = [
+        UnsummedGradient.of_rows(torch.randint(9, (n,)), torch.randn(n, 3).double())
+        for n in counts
+    ]
+    expected = sum_by_item(*parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LARGE", 1)
+        found = sum_by_item(*parts)
+    assert torch.equal(found.item_ids, expected.item_ids)
+    torch.testing.assert_close(found.values, expected.values)
 
 
 def test_terms_add_up():

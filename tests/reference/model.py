@@ -13,7 +13,11 @@ from tronrec.training.hard_negatives import Negatives
 def all_negatives(negatives: Negatives) -> Tensor:
     """Return the negatives of each event, those that all events share first."""
     shared = negatives.shared.expand(len(negatives.per_event), -1)
-    return torch.cat([shared, negatives.per_event], 1)
+    parts = [shared, negatives.per_event]
+    if negatives.of_sessions is not None:
+        of_sessions = negatives.of_sessions
+        parts.insert(1, of_sessions.item_ids[of_sessions.session])
+    return torch.cat(parts, 1)
 
 
 def norm(rows: Tensor, module: torch.nn.LayerNorm) -> Tensor:

@@ -9,7 +9,7 @@ from reference.model import all_negatives
 from tronrec.ops.scratch import Scratch
 from tronrec.ops.sparse_grad import sum_by_item
 from tronrec.training import logits as module
-from tronrec.training.hard_negatives import Negatives
+from tronrec.training.hard_negatives import Negatives, SessionNegatives
 from tronrec.training.logits import (
     CatalogueLogits,
     PairLogits,
@@ -17,12 +17,13 @@ from tronrec.training.logits import (
     StepLogits,
     choose_logits,
 )
+from tronrec.training.session_logits import SessionLogits
 
 ITEMS, SIZE = 30, 5
 
 
-def dense_gradient(found) -> torch.Tensor:
-    gradients = sum_by_item(found)
+def dense_gradient(*found) -> torch.Tensor:
+    gradients = sum_by_item(*found)
     assert len(set(gradients.item_ids.tolist())) == len(gradients.item_ids)
     dense = torch.zeros(ITEMS + 1, SIZE, dtype=gradients.values.dtype)
     return dense.index_add_(0, gradients.item_ids, gradients.values)
@@ -77,7 +78,43 @@ def test_shared_negatives_match_those_of_each_event(events, shared, own, seed):
     expected_hidden, expected_terms = plain.backward(hidden, weights)
     of_hidden, terms = split.backward(hidden, weights[:, 0], weights[:, 1:])
     torch.testing.assert_close(of_hidden, expected_hidden)
-    torch.testing.assert_close(dense_gradient(terms), dense_gradient(expected_terms))
+    torch.testing.assert_close(dense_gradient(*terms), dense_gradient(expected_terms))
+
+
+@given(
+    st.lists(sizes, min_size=1, max_size=6),
+    sizes,
+    st.integers(0, 4),
+    st.integers(0, 2**32),
+)
+def test_negatives_of_sessions_match_those_of_each_event(lengths, drawn, own, seed):
+    torch.manual_seed(seed)
+    session = torch.repeat_interleave(torch.tensor(lengths))
+    events = len(session)
+    table, hidden = double(ITEMS + 1, SIZE), double(events, SIZE)
+    targets = torch.randint(1, ITEMS + 1, (events,))
+    of_sessions = torch.randint(1, ITEMS + 1, (len(lengths), drawn))  # with repetitions
+    per_event = torch.randint(1, ITEMS + 1, (events, own))
+    masked = torch.zeros(events, drawn + own, dtype=torch.bool)
+    negatives = Negatives(
+        *(torch.empty(0, dtype=torch.long), per_event, masked),
+        SessionNegatives(of_sessions, session),
+    )
+    items = torch.cat([targets[:, None], all_negatives(negatives)], 1)
+    weights = double(*items.shape)
+    plain = PairLogits(table, items)
+    expected_hidden, expected_terms = plain.backward(hidden, weights)
+    for dense in (0, 10_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "DENSE", dense)
+            way = choose_logits(table, targets, negatives, Scratch())
+        assert isinstance(way.shared, SessionLogits) == (dense == 0)
+        found = torch.cat([part.view(events, -1) for part in way.forward(hidden)], 1)
+        torch.testing.assert_close(found, plain.forward(hidden))
+        of_hidden, terms = way.backward(hidden, weights[:, 0], weights[:, 1:])
+        torch.testing.assert_close(of_hidden, expected_hidden)
+        expected = dense_gradient(expected_terms)
+        torch.testing.assert_close(dense_gradient(*terms), expected)
 
 
 def test_events_in_parts(monkeypatch):

@@ -11,6 +11,7 @@ from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
 from tronrec.params import LossParams, ModelParams, SamplingParams
 from tronrec.sampling import NegativeSampler
+from tronrec.training import logits
 from tronrec.training.hard_negatives import HardestNegatives, keep_all
 from tronrec.training.step import Step
 
@@ -75,6 +76,12 @@ def test_gradients_match_autograd(granularity, top_k, seed, encoder):
     dense = torch.zeros_like(model.item_embeddings)
     dense[found.of_items.item_ids] = found.of_items.values
     torch.testing.assert_close(dense, model.item_embeddings.grad)
+
+
+@pytest.mark.parametrize("encoder", MODELS)
+def test_gradients_match_autograd_session_by_session(encoder, monkeypatch):
+    monkeypatch.setattr(logits, "DENSE", 0)
+    test_gradients_match_autograd("sessionwise", None, 7, encoder)
 
 
 def test_bfloat16_changes_little():

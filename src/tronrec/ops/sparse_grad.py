@@ -1,6 +1,7 @@
 """The gradient of a table of which a step touches a few thousand rows."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from tronrec.schemas import PADDING
+
+LARGE = 1 << 16
+"""Vectors of a part that are not worth copying."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +58,39 @@ class UnsummedGradient:
         )
 
 
-def sum_by_item(gradient: UnsummedGradient) -> SparseGradient:
-    """Sum the terms of each item.
+def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
+    """Sum the terms of each item, of all parts together.
 
-    Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
+    Cost: a sort of the terms and one pass over them, whatever the catalogue's size. On
+    a CPU, a part of many vectors is not copied to lie beside the others.
     """
-    item_ids, order = gradient.item_ids.sort(stable=True)
-    touched, begins = _find_runs(item_ids)
-    summed = embedding_bag(
+    *others, largest = sorted(parts, key=lambda part: len(part.vectors))
+    if not others or len(largest.vectors) < LARGE or largest.item_ids.is_cuda:
+        together = reduce(UnsummedGradient.__add__, parts)
+        item_ids, order = together.item_ids.sort(stable=True)
+        touched, begins = _find_runs(item_ids)
+        return SparseGradient(touched, _sum_runs(together, order, begins))
+    more = sum_by_item(*others)
+    item_ids, order = largest.item_ids.sort(stable=True)
+    touched = torch.unique(torch.cat([item_ids, more.item_ids]))
+    summed = _sum_runs(largest, order, torch.searchsorted(item_ids, touched))
+    summed.index_add_(0, torch.searchsorted(touched, more.item_ids), more.values)
+    return SparseGradient(touched, summed)
+
+
+def _sum_runs(
+    gradient: UnsummedGradient,
+    order: Int[Tensor, "terms"],
+    begins: Int[Tensor, "rows"],
+) -> Float[Tensor, "rows size"]:
+    """Return the sums of runs of terms, once these are in `order`."""
+    return embedding_bag(
         gradient.sources[order],
         gradient.vectors,
         begins,
         mode="sum",
         per_sample_weights=gradient.weights[order],
     )
-    return SparseGradient(touched, summed)
 
 
 def _find_runs(

@@ -20,8 +20,18 @@ from tronrec.sampling import Candidates
 
 
 @dataclass(frozen=True)
+class SessionNegatives:
+    """Negatives that the events of a session share."""
+
+    item_ids: Int[Tensor, "sessions negatives"]
+    """Items of each session."""
+    session: Int[Tensor, "events"]
+    """Number of each event's session, ascending from 0."""
+
+
+@dataclass(frozen=True)
 class Negatives:
-    """The negatives that are kept: those that all events share come first."""
+    """The negatives that are kept: those that events share come first."""
 
     shared: Int[Tensor, "shared"]
     """Items that every event has, where one draw serves the batch."""
@@ -29,15 +39,25 @@ class Negatives:
     """Items of each event."""
     masked: Bool[Tensor, "events negatives"]
     """What is no negative after all, such as the event's target; to be ignored."""
+    of_sessions: SessionNegatives | None = None
+    """Items that the events of each session have; none of all events beside them."""
 
 
 def keep_all(candidates: Candidates) -> Negatives:
-    """Return all candidates; a row that all events share stays a single row."""
+    """Return all candidates; a row that all events share stays a single row.
+
+    So does one that the events of a session share, on a CPU. A GPU, which multiplies
+    pairs at the rate of its memory, would have to wait for the lengths of sessions.
+    """
     uniform, per_event = candidates.uniform, candidates.in_batch_items
     masked = torch.cat([candidates.mask_uniform(), candidates.mask_in_batch()], 1)
     if candidates.is_shared:
         return Negatives(uniform.view(-1), per_event, masked)
     none = uniform.new_empty(0)
+    if candidates.params.uniform_granularity == "sessionwise" and not uniform.is_cuda:
+        layout = candidates.batch.layout
+        of_sessions = SessionNegatives(uniform[layout.ends], layout.session)
+        return Negatives(none, per_event, masked, of_sessions)
     return Negatives(none, torch.cat([uniform, per_event], 1), masked)
 
 

@@ -3,7 +3,8 @@
 A few candidates of an event are multiplied where they lie, pair by pair (`PairLogits`).
 Where they are a large part of the catalogue, one dense product of all events with all
 items costs less (`CatalogueLogits`). Negatives that all events share are a dense
-product of their own (`SharedLogits`). The factors of both may be rounded to bfloat16;
+product of their own (`SharedLogits`), and those of a session many small ones
+(`tronrec.training.session_logits`). The factors of both may be rounded to bfloat16;
 otherwise all compute the same.
 """
 
@@ -22,6 +23,7 @@ from tronrec.ops.scratch import Scratch
 from tronrec.ops.sparse_grad import UnsummedGradient
 from tronrec.schemas import PADDING
 from tronrec.training.hard_negatives import Negatives
+from tronrec.training.session_logits import SessionLogits
 
 DENSE = 10
 """Items of the catalogue for each candidate of an event, up to which the dense product
@@ -128,6 +130,11 @@ class SharedLogits:
     """Their vectors; factors and products are rounded to this precision."""
     scratch: Scratch = field(default_factory=Scratch)
 
+    @property
+    def columns(self) -> int:
+        """Candidates of an event."""
+        return len(self.item_ids)
+
     def forward(
         self, hidden: Float[Tensor, "events size"]
     ) -> Float[Tensor, "events candidates"]:
@@ -170,8 +177,8 @@ class StepLogits:
 
     per_event: CandidateLogits
     """The target, the first, and the negatives that the event has alone."""
-    shared: SharedLogits | None
-    """The negatives of all events, which come before the others."""
+    shared: SharedLogits | SessionLogits | None
+    """The negatives of all events, or of sessions, which come before the others."""
 
     def forward(
         self, hidden: Float[Tensor, "events size"]
@@ -192,15 +199,18 @@ class StepLogits:
         hidden: Float[Tensor, "events size"],
         positive: Float[Tensor, "events"],
         negative: Float[Tensor, "events negatives"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
-        """Return the gradients of hidden states and items, from those of the logits."""
-        count = 0 if self.shared is None else len(self.shared.item_ids)
+    ) -> tuple[Float[Tensor, "events size"], list[UnsummedGradient]]:
+        """Return the gradients of hidden states and items, from those of the logits.
+
+        That of the items has a part for each kind of negatives.
+        """
+        count = 0 if self.shared is None else self.shared.columns
         weights = torch.cat([positive[:, None], negative[:, count:]], 1)
         of_hidden, of_items = self.per_event.backward(hidden, weights)
-        if self.shared is not None:
-            more, of_shared = self.shared.backward(hidden, negative[:, :count])
-            of_hidden, of_items = of_hidden + more, of_items + of_shared
-        return of_hidden, of_items
+        if self.shared is None:
+            return of_hidden, [of_items]
+        more, of_shared = self.shared.backward(hidden, negative[:, :count])
+        return of_hidden + more, [of_items, of_shared]
 
 
 def choose_logits(
@@ -219,8 +229,16 @@ def choose_logits(
         scratch: Memory for a dense product.
         precision: What a dense product's factors are rounded to; None: not at all.
     """
-    item_ids = torch.cat([targets[:, None], negatives.per_event], 1)
-    rounding, shared = precision or table.dtype, None
+    rounding, of_sessions = precision or table.dtype, negatives.of_sessions
+    shared: SharedLogits | SessionLogits | None = None
+    parts = [targets[:, None], negatives.per_event]
+    if of_sessions and len(table) <= DENSE * (1 + negatives.masked.shape[1]):
+        parts.insert(1, of_sessions.item_ids[of_sessions.session])
+    elif of_sessions:
+        shared = SessionLogits(
+            table, of_sessions.item_ids, of_sessions.session, scratch
+        )
+    item_ids = torch.cat(parts, 1)
     per_event: CandidateLogits = PairLogits(table, item_ids)
     if len(table) <= DENSE * item_ids.shape[1]:
         per_event = CatalogueLogits(table.to(rounding), item_ids, scratch)

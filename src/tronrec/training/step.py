@@ -74,8 +74,8 @@ class Step:
         of_hidden, of_items = logits.backward(hidden, *of_logits)
         torch.autograd.backward(encoded, of_hidden)
         assert vectors.grad is not None
-        of_items += UnsummedGradient.of_rows(inputs, vectors.grad)
-        return Gradients(loss.detach(), sum_by_item(of_items))
+        of_items.append(UnsummedGradient.of_rows(inputs, vectors.grad))
+        return Gradients(loss.detach(), sum_by_item(*of_items))
 
     def _encode(
         self, vectors: Float[Tensor, "events size"], batch: Batch
