@@ -107,6 +107,7 @@ def test_negatives_of_sessions_match_those_of_each_event(lengths, drawn, own, se
     for dense in (0, 10_000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "DENSE", dense)
+            patch.setattr(module, "SHARING", 1)
             way = choose_logits(table, targets, negatives, Scratch())
         assert isinstance(way.shared, SessionLogits) == (dense == 0)
         found = torch.cat([part.view(events, -1) for part in way.forward(hidden)], 1)
@@ -115,6 +116,18 @@ def test_negatives_of_sessions_match_those_of_each_event(lengths, drawn, own, se
         torch.testing.assert_close(of_hidden, expected_hidden)
         expected = dense_gradient(expected_terms)
         torch.testing.assert_close(dense_gradient(*terms), expected)
+
+
+def test_short_sessions_are_multiplied_pair_by_pair():
+    table, drawn = torch.randn(500, SIZE), torch.randint(1, 500, (2, 3))
+    for events, shared in ((15, False), (16, True)):
+        session = torch.arange(events) * 2 // events
+        masked = torch.zeros(events, 3, dtype=torch.bool)
+        none = torch.empty(0, dtype=torch.long)
+        own = torch.empty(events, 0, dtype=torch.long)
+        negatives = Negatives(none, own, masked, SessionNegatives(drawn, session))
+        way = choose_logits(table, session, negatives, Scratch())
+        assert isinstance(way.shared, SessionLogits) == shared
 
 
 def test_events_in_parts(monkeypatch):

@@ -81,6 +81,7 @@ def test_gradients_match_autograd(granularity, top_k, seed, encoder):
 @pytest.mark.parametrize("encoder", MODELS)
 def test_gradients_match_autograd_session_by_session(encoder, monkeypatch):
     monkeypatch.setattr(logits, "DENSE", 0)
+    monkeypatch.setattr(logits, "SHARING", 0)
     test_gradients_match_autograd("sessionwise", None, 7, encoder)
 
 
