@@ -1,9 +1,13 @@
 """Simulated clicks of any number, with a structure that can be learnt.
 
 Tests, a first run without a download and load tests need them. A visitor of the made-up
-shop looks around in one category, goes on to a likely successor of the last item,
-returns to an earlier item, and comes back hours later for another category. Popularity
-is heavy-tailed and moves through the catalogue.
+shop has an interest: a category, a brand, a price. It lasts for a visit, and there may
+be another hours later. A click is on what is popular in the interest, on a substitute
+or a complement of one of the last three clicks, or goes back to an earlier item.
+Popularity is heavy-tailed and moves through the catalogue.
+
+How much of each there is was fitted to real clicks (`benchmarks/realism.py`), and to
+nothing else.
 
 Sessions are drawn in blocks, each from its own seed: memory does not depend on the
 number of sessions. Inside a block all draws are made at once; only the steps of a
@@ -19,45 +23,27 @@ import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from tronrec.data.shop import BRANDS, PRICES, Floats, Ints, Shop, open_shop
 from tronrec.params import SimulationParams
 from tronrec.progress import Progress
-from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME, TITLE
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from tronrec.schemas import CLICKS, ITEM, SESSION, TEST_FILE, TIME
 
 BLOCK = 8192
 """Sessions drawn from one seed, and sessions of a frame."""
 
 SHORTEST, LONGEST = 2, 500
-MEDIAN_LENGTH, LENGTH_SPREAD = 6.0, 1.44
-"""Log-normal lengths, as OTTO's: mean 16.8, median 6, nine in ten up to 39 clicks."""
 
 BEGIN = int(datetime(2022, 8, 1, tzinfo=UTC).timestamp()) * 1000  # milliseconds
 DAY = 86_400_000
 MEDIAN_GAP, GAP_SPREAD = 45_000, 1.2
 MEAN_BREAK = DAY / 4
 
-CATEGORY_SKEW, ITEM_SKEW, SUCCESSOR_SKEW, RECENCY = 2, 3, 2, 2
+POPULARITY_SKEW, RELATED_SKEW, RECENCY = 3, 2, 4
 """A uniform draw to such a power prefers low ranks: heavy tails without a table."""
-COLOURS = "White", "Grey", "Black", "Red", "Orange", "Yellow", "Green", "Blue", "Brown"
-MATERIALS = "oak", "wool", "glass", "steel", "cotton", "leather", "stone"
-KINDS = (
-    *("lamp", "chair", "bowl", "coat", "bag", "watch", "rug", "shelf", "cup", "shirt"),
-    *("tent", "pan", "bike", "desk", "clock", "vase", "scarf", "kettle", "sofa", "hat"),
-)
-"""Of made-up titles: an item's kind is that of its category."""
-NEIGHBOURHOOD = 0.5
-"""The part of its category, around an item, in which its successors lie."""
-
-
-@dataclass(frozen=True)
-class Shop:
-    """The catalogue: an item has a slot in it, and a category is a run of slots."""
-
-    bounds: Ints  # [categories + 1]
-    successors: Ints  # [items, successors] slots, the likeliest first
-    item_ids: Ints  # [items]
+PRICE_SPREAD = 0.5
+"""Deviation of the price levels that a visitor looks at from the one in mind."""
+STEPS_BACK = 0.6, 0.25, 0.15
+"""Of a click that follows another: how often that is one, two or three clicks back."""
 
 
 @dataclass(frozen=True)
@@ -69,32 +55,6 @@ class Sessions:
     session: Ints  # [clicks] number of the session
     position: Ints  # [clicks] 0 at the first click of a session
     opens_visit: NDArray[np.bool_]  # [clicks] true at position 0, too
-
-
-def open_shop(params: SimulationParams) -> Shop:
-    """Draw the catalogue; item ids tell neither category nor popularity."""
-    rng = np.random.default_rng([params.seed, 0])
-    bounds = np.linspace(0, params.items, params.categories + 1).astype(np.int64)
-    category = np.repeat(np.arange(params.categories), np.diff(bounds))
-    size = np.diff(bounds)[category]
-    place = (np.arange(params.items) - bounds[category]) / size
-    distance = rng.random((params.successors, params.items)) - 0.5
-    successors = _slots(bounds, category, place + NEIGHBOURHOOD * distance).T
-    return Shop(bounds, successors, rng.permutation(params.items))
-
-
-def describe_items(params: SimulationParams) -> pl.DataFrame:
-    """Return a title for each item; neighbours in a category have titles alike."""
-    shop = open_shop(params)
-    slots = np.arange(params.items)
-    category = np.searchsorted(shop.bounds, slots, side="right") - 1
-    titles = [
-        f"{COLOURS[slot % len(COLOURS)]} "
-        f"{MATERIALS[slot // len(COLOURS) % len(MATERIALS)]} "
-        f"{KINDS[group % len(KINDS)]} {slot}"
-        for slot, group in zip(slots.tolist(), category.tolist(), strict=True)
-    ]
-    return pl.DataFrame({ITEM: shop.item_ids, TITLE: titles})
 
 
 def simulate_clicks(params: SimulationParams) -> Iterator[pl.DataFrame]:
@@ -132,8 +92,9 @@ def simulate_block(params: SimulationParams, shop: Shop, block: int) -> pl.DataF
 def _draw_sessions(rng: Generator, params: SimulationParams, numbers: Ints) -> Sessions:
     """Draw starts, lengths and visits; a session starts in its own slice of time."""
     starts = (numbers + rng.random(len(numbers))) / params.sessions
-    drawn = rng.lognormal(np.log(MEDIAN_LENGTH), LENGTH_SPREAD, len(numbers))
-    lengths = drawn.round().clip(SHORTEST, LONGEST).astype(np.int64)
+    middle, spread = np.log(params.median_length), params.length_spread
+    drawn = rng.lognormal(middle, spread, len(numbers)).round()
+    lengths = drawn.clip(SHORTEST, LONGEST).astype(np.int64)
     first = lengths.cumsum() - lengths
     session = np.repeat(np.arange(len(numbers)), lengths)
     opens_visit = rng.random(len(session)) < params.visit_share
@@ -157,37 +118,61 @@ def _draw_slots(
     rng: Generator, params: SimulationParams, shop: Shop, sessions: Sessions
 ) -> Ints:
     """Return the slot of every click; linear in clicks plus the longest session."""
-    clicks = len(sessions.session)
-    choice = np.where(sessions.opens_visit, 1.0, rng.random(clicks))
-    repeats = choice < params.repeat_share
-    follows = ~repeats & (choice < params.repeat_share + params.successor_share)
-    ago = 1 + (sessions.position * rng.random(clicks) ** RECENCY).astype(np.int64)
-    source = np.arange(clicks) - np.where(repeats, ago, 0)
-    rank = (params.successors * rng.random(clicks) ** SUCCESSOR_SKEW).astype(np.int64)
     slots = _look_around(rng, params, shop, sessions)
-    lengths = np.diff(sessions.first, append=clicks)
+    source, related = _draw_sources(rng, params, sessions)
+    lengths = np.diff(sessions.first, append=len(slots))
     going_on = np.arange(len(lengths))
     for step in range(1, lengths.max()):
         going_on = going_on[lengths[going_on] > step]
         click = sessions.first[going_on] + step
-        successor = shop.successors[slots[click - 1], rank[click]]
-        slots[click] = np.where(follows[click], successor, slots[source[click]])
+        before = slots[source[click]]
+        follows = related[click] >= 0
+        slots[click] = np.where(follows, shop.related[before, related[click]], before)
     return slots
+
+
+def _draw_sources(
+    rng: Generator, params: SimulationParams, sessions: Sessions
+) -> tuple[Ints, Ints]:
+    """Return the click that each one follows, and as which of its related items.
+
+    A click that goes back has -1 for the latter; one that looks around follows itself.
+    """
+    clicks = len(sessions.session)
+    shares = params.repeat_share, params.substitute_share, params.complement_share
+    kind = np.searchsorted(np.cumsum(shares), rng.random(clicks), side="right")
+    kind[sessions.opens_visit] = len(shares)
+    repeats, alike, belongs = (kind == number for number in range(len(shares)))
+    back = 1 + rng.choice(len(STEPS_BACK), clicks, p=STEPS_BACK)
+    ago = np.minimum(back, sessions.position) * (alike | belongs)
+    again = 1 + (sessions.position * rng.random(clicks) ** RECENCY).astype(np.int64)
+    ago[repeats] = again[repeats]
+    rank = rng.random(clicks) ** RELATED_SKEW
+    related = np.full(clicks, -1)
+    related[alike] = (params.substitutes * rank[alike]).astype(np.int64)
+    of_complement = (params.complements * rank[belongs]).astype(np.int64)
+    related[belongs] = params.substitutes + of_complement
+    return np.arange(clicks) - ago, related
 
 
 def _look_around(
     rng: Generator, params: SimulationParams, shop: Shop, sessions: Sessions
 ) -> Ints:
-    """Return, for every click, an item of the visit's category that is popular now."""
-    visit = sessions.opens_visit.cumsum() - 1
-    chosen = params.categories * rng.random(visit[-1] + 1) ** CATEGORY_SKEW
-    popular = rng.random(len(visit)) ** ITEM_SKEW
+    """Return, for every click, an item of the visit's interest that is popular now."""
+    visit, clicks = sessions.opens_visit.cumsum() - 1, len(sessions.session)
+    opens = np.flatnonzero(sessions.opens_visit)
     moved = params.drift * sessions.starts[sessions.session]
-    return _slots(shop.bounds, chosen.astype(np.int64)[visit], popular + moved)
+    category = _popular(rng, np.zeros(len(opens))) * params.categories
+    liked = _popular(rng, moved[opens])[visit]
+    is_loyal = rng.random(clicks) < params.loyalty
+    brand = np.where(is_loyal, liked, _popular(rng, moved)) * len(BRANDS)
+    level = rng.random(len(opens))[visit] * len(PRICES)
+    level += PRICE_SPREAD * rng.standard_normal(clicks)
+    price = np.clip(level, 0, len(PRICES) - 1)
+    numbers = (column.astype(np.int64) for column in (category[visit], brand, price))
+    return shop.find(*numbers, _popular(rng, moved))
 
 
-def _slots(bounds: Ints, category: Ints, place: Floats) -> Ints:
-    """Return the slot at `place` in its category, seen as a ring of length 1."""
-    size = np.diff(bounds)[category]
-    slots: Ints = bounds[category] + np.floor(place * size).astype(np.int64) % size
-    return slots
+def _popular(rng: Generator, moved: Floats) -> Floats:
+    """Draw places on a ring of length 1, the most popular of which is at `moved`."""
+    return (rng.random(len(moved)) ** POPULARITY_SKEW + moved) % 1

@@ -59,25 +59,35 @@ class SimulationParams(Params):
     """A made-up shop and its visitors (`tronrec.data.simulate`)."""
 
     sessions: int = Field(30_000, ge=2)
-    """Sessions, OTTO's in length: 16.8 clicks in the mean, so about 500,000 clicks."""
+    """Sessions; with OTTO's lengths 16.8 clicks in the mean, about 500,000 in all."""
+    median_length: float = Field(6.0, gt=0)
+    """Clicks of a session in the median: OTTO's."""
+    length_spread: float = Field(1.44, ge=0)
+    """Deviation of the logarithm of a length: OTTO's, whose tail is long."""
     items: int = Field(5_000, ge=2)
     """Size of the catalogue."""
     categories: int = Field(50, ge=1)
-    """Groups of items; a visit stays within one."""
+    """Groups of items, each of five brands and four price levels."""
     days: int = Field(28, ge=2)
     """Length of the period in which sessions start."""
     test_days: int = Field(7, ge=1)
     """The last days of the period, which OTTO's test file covers."""
-    successors: int = Field(5, ge=1)
-    """Likely next items of every item: what a sequence model can learn."""
-    successor_share: float = Field(0.6, ge=0, le=1)
-    """Share of clicks that go on to a successor of the item before."""
-    repeat_share: float = Field(0.1, ge=0, le=1)
-    """Share of clicks that return to an earlier click; chance adds about as many."""
-    visit_share: float = Field(0.05, ge=0, le=1)
-    """Share of clicks that come hours later and turn to a newly drawn category."""
+    substitutes: int = Field(5, ge=1)
+    """Items of the same category and price that a visitor of an item looks at."""
+    complements: int = Field(3, ge=1)
+    """Items of the same brand and price, in another category, that go with an item."""
+    substitute_share: float = Field(0.25, ge=0, le=1)
+    """Share of clicks on a substitute of one of the last three clicks."""
+    complement_share: float = Field(0.05, ge=0, le=1)
+    """Share of clicks on a complement of one of the last three clicks."""
+    repeat_share: float = Field(0.06, ge=0, le=1)
+    """Share of clicks that go back to an earlier one; chance adds many more."""
+    visit_share: float = Field(0.03, ge=0, le=1)
+    """Share of clicks that come hours later, with a newly drawn interest."""
+    loyalty: float = Field(0.75, ge=0, le=1)
+    """Share of the other clicks that stay with the brand of the interest."""
     drift: float = Field(0.3, ge=0, le=1)
-    """Part of its category through which popularity moves from first to last day."""
+    """Part of the brands, and of a cell's items, through which popularity moves."""
     seed: int = Field(0, ge=0)
     """The same seed and parameters give the same clicks."""
 
@@ -93,9 +103,11 @@ class SimulationParams(Params):
                 f"test_days ({self.test_days}) leave none of days ({self.days}) for "
                 "training; lower test_days"
             )
-        if self.successor_share + self.repeat_share > 1:
+        shares = self.substitute_share + self.complement_share + self.repeat_share
+        if shares > 1:
             raise ValueError(
-                f"successor_share ({self.successor_share}) and repeat_share "
-                f"({self.repeat_share}) exceed 1 together; lower one"
+                f"substitute_share ({self.substitute_share}), complement_share "
+                f"({self.complement_share}) and repeat_share ({self.repeat_share}) "
+                "exceed 1 together; lower one"
             )
         return self

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from tronrec.data import simulate
+from tronrec.data import shop, simulate
 from tronrec.params import SimulationParams
 
 
@@ -18,4 +18,4 @@ def simulate_raw_log(simulation: SimulationParams) -> Iterator[pl.DataFrame]:
 
 def describe_items(simulation: SimulationParams) -> pl.DataFrame:
     """Return a title for each item."""
-    return simulate.describe_items(simulation)
+    return shop.describe_items(simulation)
