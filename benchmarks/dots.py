@@ -13,7 +13,7 @@ ROW, LABEL, WIDTH, VALUE = 24, 210, 640, 60
 def draw_dots(columns: Mapping[str, Mapping[str, float]]) -> str:
     """Return an SVG; each row has its own scale, from 0 to its largest value.
 
-    The last column has a larger dot, and its number at the right.
+    The last column is a ring, so that others show through, and has its number beside.
     """
     rows = list(next(iter(columns.values())))
     height = ROW * (len(rows) + 2)
@@ -56,7 +56,7 @@ def _row(label: str, values: Mapping[str, float], top: float) -> Iterator[str]:
 
 
 def _dot(x: float, y: float, number: int, columns: int) -> str:
-    is_last = number == columns - 1
-    colour = LAST if is_last else COLOURS[number % len(COLOURS)]
-    radius = 6 if is_last else 4
-    return f'<circle cx="{x:.1f}" cy="{y}" r="{radius}" fill="{colour}"/>'
+    place = f'<circle cx="{x:.1f}" cy="{y}"'
+    if number == columns - 1:
+        return f'{place} r="6" fill="none" stroke="{LAST}" stroke-width="3"/>'
+    return f'{place} r="4" fill="{COLOURS[number % len(COLOURS)]}"/>'
