@@ -1,7 +1,7 @@
 """What clicks are like, in numbers: those of real shops beside the simulated ones.
 
 Prints a table with a column for each clicks table that `prepare_*` wrote, and draws it.
-The simulator is fitted to the columns of real shops, never to what a model makes of it.
+The simulator is fitted to the columns of real shops.
 """
 
 import argparse

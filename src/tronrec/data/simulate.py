@@ -6,8 +6,7 @@ be another hours later. A click is on what is popular in the interest, on a subs
 or a complement of one of the last three clicks, or goes back to an earlier item.
 Popularity is heavy-tailed and moves through the catalogue.
 
-How much of each there is was fitted to real clicks (`benchmarks/realism.py`), and to
-nothing else.
+How much of each there is was fitted to real clicks (`benchmarks/realism.py`).
 
 Sessions are drawn in blocks, each from its own seed: memory does not depend on the
 number of sessions. Inside a block all draws are made at once; only the steps of a
@@ -169,8 +168,12 @@ def _look_around(
     level = rng.random(len(opens))[visit] * len(PRICES)
     level += PRICE_SPREAD * rng.standard_normal(clicks)
     price = np.clip(level, 0, len(PRICES) - 1)
-    numbers = (column.astype(np.int64) for column in (category[visit], brand, price))
-    return shop.find(*numbers, _popular(rng, moved))
+    return shop.find(
+        category[visit].astype(np.int64),
+        brand.astype(np.int64),
+        price.astype(np.int64),
+        _popular(rng, moved),
+    )
 
 
 def _popular(rng: Generator, moved: Floats) -> Floats:

@@ -104,7 +104,7 @@ class SimulationParams(Params):
                 "training; lower test_days"
             )
         shares = self.substitute_share + self.complement_share + self.repeat_share
-        if shares > 1:
+        if round(shares, 9) > 1:
             raise ValueError(
                 f"substitute_share ({self.substitute_share}), complement_share "
                 f"({self.complement_share}) and repeat_share ({self.repeat_share}) "
