@@ -26,7 +26,7 @@ def named(pattern: str) -> list[str]:
 @pytest.fixture(scope="module")
 def pipelines() -> dict[str, Pipeline]:
     """Those of the configuration, and of the data sets that the pages configure."""
-    known = SystemConfigLoader.open().datasets
+    known = SystemConfigLoader.open(env="splits").datasets
     shown = re.findall(r"(?m)^(\w+)\.raw_log:", TEXT)
     return create_pipelines([*dict.fromkeys((*known, *shown))])
 
