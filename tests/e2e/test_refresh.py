@@ -133,7 +133,7 @@ def test_a_killed_refresh_leaves_the_former_model_and_is_gone_on_with(grown, ope
     assert done < 12
     printed = growing.shop.run(*command, "--only-missing-outputs")
     assert f"Resumed after epoch {done}" in printed
-    assert "Completed node: shop.refresh.train_on_window" in printed
+    assert "Completed node: shop.refresh.training.train_on_window" in printed
     assert "Completed node: shop.refresh.keep_window" not in printed
     assert growing.report["decision"] == "replaced"
     assert len(growing.report["epochs"]) == 12

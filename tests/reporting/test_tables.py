@@ -135,7 +135,7 @@ def test_changed_parameters() -> None:
     assert changed_parameters(params) == [
         ("sampling.uniform", 8192, 16_384),
         ("sampling.top_k", None, 100),
-        ("system", "tron_l", "tron_xl"),
+        ("system", "tron_l", "tron_plus"),
     ]
     assert rows(parameters_table(params))[3] == ["`sampling.top_k`", "null", "100"]
     assert "default values" in parameters_table(DatasetParams())
