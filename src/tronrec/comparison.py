@@ -4,12 +4,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
-from tronrec.data.session_sample import draw_sessions, sample_sessions
+from tronrec.data.session_sample import number_events, sample_sessions
 from tronrec.device import choose_device
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import EvaluationParams, RankingParams, SystemParams
@@ -67,8 +66,7 @@ def rank_systems(
     each system.
     """
     target, runs, histories = choose_device(device), {}, []
-    drawn = draw_sessions(len(test), evaluation.sessions)
-    ranks = {SESSION: np.repeat(drawn, np.diff(test.offsets)[drawn] - 1)}
+    ranks = {SESSION: number_events(test, evaluation.sessions)}
     measured = sample_sessions(test, evaluation.sessions)
     known = sessions.fit.items, sessions.validation.items
     for name, read_checkpoint in checkpoints.items():

@@ -10,6 +10,7 @@ from tronrec.data.session_sample import (
     PAIRS,
     describe_sample,
     draw_sessions,
+    number_events,
     sample_sessions,
     sample_validation,
     validation_size,
@@ -27,6 +28,8 @@ def test_a_sample_is_some_of_the_sessions_in_their_order(seed, total, count):
     found = np.split(sample.items, sample.offsets[1:-1])
     for number, session in zip(drawn, found, strict=True):
         assert session.tolist() == every[number].tolist()
+    events = [n for n in drawn for _ in range(len(every[n]) - 1)]
+    assert number_events(packed, count).tolist() == events
 
 
 def test_every_system_has_the_same_sample_and_every_session_its_chance():

@@ -38,6 +38,14 @@ def sample_sessions(sessions: PackedSessions, count: int | None) -> PackedSessio
     return PackedSessions(sessions.items[clicks], offsets)
 
 
+def number_events(
+    sessions: PackedSessions, count: int | None
+) -> Int[np.ndarray, "events"]:
+    """Return of each event of the sampled sessions which of all sessions it is in."""
+    drawn = draw_sessions(len(sessions), count)
+    return np.repeat(drawn, np.diff(sessions.offsets)[drawn] - 1)
+
+
 def sample_validation(
     sessions: PackedSessions, stated: int | None, items: int
 ) -> PackedSessions:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
-from tronrec.data.session_sample import draw_sessions, sample_sessions
+from tronrec.data.session_sample import number_events, sample_sessions
 from tronrec.evaluation.significance import intervals_of_systems
 from tronrec.params import EvaluationParams
 from tronrec.schemas import BEST_RANK, COUNT, ITEM, SESSION
@@ -60,9 +59,7 @@ def _rank_table(
     test: PackedSessions, params: EvaluationParams, ranks: dict[str, Any]
 ) -> pl.DataFrame:
     """Return a row for each event: the number of its session, and the ranks."""
-    drawn = draw_sessions(len(test), params.sessions)
-    events = np.diff(test.offsets)[drawn] - 1
-    return pl.DataFrame({SESSION: np.repeat(drawn, events)} | ranks)
+    return pl.DataFrame({SESSION: number_events(test, params.sessions)} | ranks)
 
 
 def draw_examples(
