@@ -5,6 +5,7 @@ from typing import Protocol
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tronrec.models.ensemble import Ensemble
 from tronrec.models.gru import GRU
 from tronrec.models.layout import Layout
 from tronrec.models.transformer import Transformer
@@ -41,6 +42,9 @@ class Encoder(Protocol):
 
 def choose_encoder(params: ModelParams) -> nn.Module:
     """Return an encoder of `params` with initial weights; it is an `Encoder`."""
+    if params.members > 1:
+        one = params.model_copy(update={"members": 1})
+        return Ensemble(choose_encoder(one) for _ in range(params.members))
     match params.encoder:
         case "transformer":
             return Transformer(params)

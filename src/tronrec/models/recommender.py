@@ -35,12 +35,13 @@ class Recommender(nn.Module):
         super().__init__()
         self.params = params
         self.encoder = choose_encoder(params)
-        table = torch.empty(num_items + 1, params.hidden_size + params.item_bias)
+        self.vector_size = params.members * params.hidden_size
+        table = torch.empty(num_items + 1, self.vector_size + params.item_bias)
         nn.init.normal_(table, std=INITIAL_STD)
-        table[:, params.hidden_size :] = 0
+        table[:, self.vector_size :] = 0
         table[PADDING] = 0
         if params.temperature is not None:
-            table = normalize(table)
+            table = self._to_unit_length(table)
         self.item_embeddings = nn.Parameter(table, requires_grad=False)
 
     @property
@@ -52,6 +53,18 @@ class Recommender(nn.Module):
     def width(self) -> int:
         """Numbers of a row of the item table, and of a hidden state."""
         return self.item_embeddings.shape[1]
+
+    @property
+    def member_columns(self) -> list[slice]:
+        """Columns of a row of the table, and of a hidden state, of each member.
+
+        Times `members`, the product over these columns is the score of one of them.
+        """
+        count = self.params.members
+        if count == 1:
+            return [slice(None)]
+        size = self.params.hidden_size
+        return [slice(size * number, size * (number + 1)) for number in range(count)]
 
     def forward(
         self, items: Int[Tensor, "events"], layout: Layout
@@ -67,8 +80,8 @@ class Recommender(nn.Module):
         An item's bias is the last number of its row. It meets a 1 in the hidden state,
         so whatever multiplies hidden states and rows knows of no bias.
         """
-        hidden: Tensor = self.encoder(rows[:, : self.params.hidden_size], layout)
-        return self._finish(hidden.to(rows.dtype))  # what follows autocast would round
+        hidden: Tensor = self.encoder(rows[:, : self.vector_size], layout)
+        return self.finish(hidden.to(rows.dtype))  # what follows autocast would round
 
     def last_states(
         self, items: Int[Tensor, "events"], layout: Layout
@@ -79,16 +92,16 @@ class Recommender(nn.Module):
         session, or the end of a window.
         """
         distinct, row = torch.unique(items, return_inverse=True)
-        vectors = self.item_embeddings[distinct, : self.params.hidden_size]
+        vectors = self.item_embeddings[distinct, : self.vector_size]
         hidden = cast(Encoder, self.encoder).last_states(vectors, row, layout)
-        return self._finish(hidden)
+        return self.finish(hidden)
 
-    def _finish(
-        self, hidden: Float[Tensor, "rows size"]
-    ) -> Float[Tensor, "rows wider"]:
+    def finish(self, hidden: Float[Tensor, "rows size"]) -> Float[Tensor, "rows wider"]:
         """Return hidden states that meet whole rows of the item table."""
         if self.params.temperature is not None:
-            hidden = normalize(hidden) / self.params.temperature
+            hidden = self._to_unit_length(hidden) / self.params.temperature
+        if self.params.members > 1:
+            hidden = hidden / self.params.members
         if self.params.item_bias:
             hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
         return hidden
@@ -101,5 +114,13 @@ class Recommender(nn.Module):
         state and an item is their score here as elsewhere.
         """
         if self.params.temperature is not None:
-            unit_rows = normalize(self.item_embeddings.index_select(0, rows))
+            unit_rows = self._to_unit_length(self.item_embeddings.index_select(0, rows))
             self.item_embeddings.index_copy_(0, rows, unit_rows)
+
+    def _to_unit_length(
+        self, rows: Float[Tensor, "rows size"]
+    ) -> Float[Tensor, "rows size"]:
+        """Return rows of which the part of each member has length 1."""
+        shape = self.params.members, self.params.hidden_size
+        parts = torch.unflatten(rows, 1, shape)
+        return normalize(parts, dim=-1).flatten(1)

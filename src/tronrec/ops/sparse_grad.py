@@ -1,5 +1,6 @@
 """The gradient of a table of which a step touches a few thousand rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
@@ -76,6 +77,18 @@ def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
     summed = _sum_runs(largest, order, torch.searchsorted(item_ids, touched))
     summed.index_add_(0, torch.searchsorted(touched, more.item_ids), more.values)
     return SparseGradient(touched, summed)
+
+
+def side_by_side(parts: Sequence[SparseGradient]) -> SparseGradient:
+    """Return the gradient of a table from those of groups of its columns, in order.
+
+    All touch the same rows: what a step touches does not depend on the weights, unless
+    it chooses negatives by their score.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    return SparseGradient(first.item_ids, torch.cat([part.values for part in parts], 1))
 
 
 def _sum_runs(

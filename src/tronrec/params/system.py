@@ -35,6 +35,10 @@ class ModelParams(Params):
     vectors that it weights (CORE), or the sum of the two."""
     item_dropout: float = Field(0, ge=0, lt=1)
     """The same as `dropout`, for the item vectors of that mean."""
+    members: int = Field(1, ge=1)
+    """Models of this shape that learn side by side, each from weights of its own. An
+    item's score is the mean of theirs, and costs as much as one of a model so many
+    times as wide."""
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
@@ -51,6 +55,11 @@ class ModelParams(Params):
             raise ValueError(
                 f"temperature ({self.temperature:g}) leaves no room for item_bias; set "
                 "either to null or false"
+            )
+        if self.members > 1 and self.item_bias:
+            raise ValueError(
+                f"members ({self.members}) leave no room for item_bias; set either to "
+                "1 or false"
             )
         if self.readout != "state" and self.encoder != "transformer":
             raise ValueError(
@@ -206,6 +215,16 @@ class SystemParams(Params):
             raise ValueError(
                 f"sampling.in_batch ({in_batch}) exceeds the other sessions of a batch "
                 f"({batch_size - 1}); lower it or raise training.batch_size"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _members_share_negatives(self) -> Self:
+        if self.model.members > 1 and self.sampling.top_k is not None:
+            raise ValueError(
+                f"model.members ({self.model.members}) learn from the same negatives, "
+                f"and sampling.top_k ({self.sampling.top_k}) chooses others for each; "
+                "set it to null"
             )
         return self
 

@@ -8,9 +8,10 @@ weights of the model itself. A test holds both to the same scores, for every sys
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize, relu
+from torch.nn.functional import relu
 
 from tronrec.model_file import ModelFile
+from tronrec.models.ensemble import Ensemble
 from tronrec.models.gru import GRU
 from tronrec.models.transformer import OUTPUT_SHARE, Block, ItemReadout, Transformer
 from tronrec.schemas import PADDING
@@ -28,7 +29,6 @@ class PaddedRecommender(nn.Module):
         """
         super().__init__()
         self.model, self.k = file.model, min(k, file.model.num_items)
-        self.params = file.model.params
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
         self.gains = torch.tensor(file.terms.params.repeat_gains)
@@ -43,8 +43,8 @@ class PaddedRecommender(nn.Module):
                 a session, and at least one.
         """
         lengths = (items != PADDING).sum(1)
-        vectors = self.model.item_embeddings[items][..., : self.params.hidden_size]
-        hidden = self._encode(vectors)
+        vectors = self.model.item_embeddings[items][..., : self.model.vector_size]
+        hidden = _encode(self.model.encoder, vectors)
         last = (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])
         scores = self._widen(hidden.gather(1, last)[:, 0]) @ self.table.T[:, 1:]
         if len(self.gains):
@@ -52,35 +52,11 @@ class PaddedRecommender(nn.Module):
         best = scores.topk(self.k, dim=1)
         return best.indices + 1, best.values
 
-    def _encode(
-        self, vectors: Float[Tensor, "sessions clicks size"]
-    ) -> Float[Tensor, "sessions clicks size"]:
-        """Return the hidden state after each click; no click sees a later one."""
-        encoder = self.model.encoder
-        if isinstance(encoder, GRU):
-            out: Tensor = encoder.unit(vectors.transpose(0, 1))[0]
-            return out.transpose(0, 1)
-        assert isinstance(encoder, Transformer)
-        place = torch.arange(vectors.shape[1])
-        later = place[None, :] > place[:, None]
-        rows = vectors * encoder.scale + encoder.positions(place)
-        for block in encoder.blocks:
-            assert isinstance(block, Block)
-            rows = _pass_block(block, rows, later)
-        hidden: Tensor = encoder.norm(rows)
-        if encoder.readout is not None:
-            hidden = _read_out(encoder.readout, hidden, vectors, later)
-        return hidden
-
     def _widen(
         self, hidden: Float[Tensor, "sessions size"]
     ) -> Float[Tensor, "sessions wider"]:
         """Return hidden states that meet whole rows of the table."""
-        if self.params.temperature is not None:
-            hidden = normalize(hidden) / self.params.temperature
-        if self.params.item_bias:
-            hidden = torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
-        return self.terms.widen_hidden(hidden)
+        return self.terms.widen_hidden(self.model.finish(hidden))
 
     def _add_gains(
         self,
@@ -96,6 +72,30 @@ class PaddedRecommender(nn.Module):
         counted = (items != PADDING) & ~again
         gains = self.gains[lag] * counted
         return scores.scatter_add(1, (items - 1).clamp(min=0), gains)
+
+
+def _encode(
+    encoder: nn.Module, vectors: Float[Tensor, "sessions clicks size"]
+) -> Float[Tensor, "sessions clicks size"]:
+    """Return the hidden state after each click; no click sees a later one."""
+    if isinstance(encoder, Ensemble):
+        own = vectors.chunk(len(encoder.members), -1)
+        pairs = zip(encoder.members, own, strict=True)
+        return torch.cat([_encode(member, part) for member, part in pairs], -1)
+    if isinstance(encoder, GRU):
+        out: Tensor = encoder.unit(vectors.transpose(0, 1))[0]
+        return out.transpose(0, 1)
+    assert isinstance(encoder, Transformer)
+    place = torch.arange(vectors.shape[1])
+    later = place[None, :] > place[:, None]
+    rows = vectors * encoder.scale + encoder.positions(place)
+    for block in encoder.blocks:
+        assert isinstance(block, Block)
+        rows = _pass_block(block, rows, later)
+    hidden: Tensor = encoder.norm(rows)
+    if encoder.readout is not None:
+        hidden = _read_out(encoder.readout, hidden, vectors, later)
+    return hidden
 
 
 def _attend(

@@ -11,9 +11,10 @@ Between the two, the gradients of hidden states and items are written out
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
@@ -22,9 +23,14 @@ from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
 from tronrec.ops.matmul import rows_to_fill
 from tronrec.ops.scratch import Scratch
-from tronrec.ops.sparse_grad import SparseGradient, UnsummedGradient, sum_by_item
+from tronrec.ops.sparse_grad import (
+    SparseGradient,
+    UnsummedGradient,
+    side_by_side,
+    sum_by_item,
+)
 from tronrec.sampling import NegativeSampler
-from tronrec.training.hard_negatives import HardestNegatives, keep_all
+from tronrec.training.hard_negatives import HardestNegatives, Negatives, keep_all
 from tronrec.training.logits import choose_logits
 
 
@@ -37,6 +43,14 @@ class Gradients:
 
     loss: Float[Tensor, ""]
     of_items: SparseGradient
+
+
+class _Scored(NamedTuple):
+    """What the logits of a model, or of a member of an ensemble, say."""
+
+    loss: Float[Tensor, ""]
+    of_hidden: Float[Tensor, "events size"]
+    of_items: list[UnsummedGradient]
 
 
 @dataclass(frozen=True)
@@ -66,16 +80,36 @@ class Step:
             if self.hardest
             else keep_all(candidates)
         )
+        members = self.model.member_columns
+        learned = [
+            self._score(
+                len(members) * hidden[:, columns], table[:, columns], targets, negatives
+            )
+            for columns in members
+        ]
+        of_hidden = torch.cat([member.of_hidden for member in learned], 1)
+        torch.autograd.backward(encoded, len(members) * of_hidden)
+        assert vectors.grad is not None
+        of_items = []
+        for member, columns in zip(learned, members, strict=True):
+            of_inputs = UnsummedGradient.of_rows(inputs, vectors.grad[:, columns])
+            of_items.append(sum_by_item(*member.of_items, of_inputs))
+        loss = torch.stack([member.loss for member in learned]).mean()
+        return Gradients(loss, side_by_side(of_items))
+
+    def _score(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "rows size"],
+        targets: Int[Tensor, "events"],
+        negatives: Negatives,
+    ) -> _Scored:
+        """Score targets and negatives, and differentiate the loss."""
         logits = choose_logits(table, targets, negatives, self.scratch, self.precision)
         positive, negative = (part.requires_grad_() for part in logits.forward(hidden))
         loss = self.loss(positive, negative, negatives.masked)
         of_logits = torch.autograd.grad(loss, (positive, negative))
-
-        of_hidden, of_items = logits.backward(hidden, *of_logits)
-        torch.autograd.backward(encoded, of_hidden)
-        assert vectors.grad is not None
-        of_items.append(UnsummedGradient.of_rows(inputs, vectors.grad))
-        return Gradients(loss.detach(), sum_by_item(*of_items))
+        return _Scored(loss.detach(), *logits.backward(hidden, *of_logits))
 
     def _encode(
         self, vectors: Float[Tensor, "events size"], batch: Batch
