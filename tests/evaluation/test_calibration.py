@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reference.data import random_sessions
 from tronrec.data.packed import PackedSessions
 from tronrec.evaluation import calibration
-from tronrec.evaluation.calibration import calibrate
+from tronrec.evaluation.calibration import calibrate, fit_gains
 from tronrec.evaluation.metrics import measure
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
@@ -30,14 +30,17 @@ def make_model(seed: int, items: int) -> Recommender:
     st.integers(0, 2**32),
     st.integers(2, 90),
     st.sampled_from([0, 0.5]),
-    st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=5),
+    st.lists(st.floats(-4, 4, width=32), max_size=5),
+    st.sampled_from([0, 1.3, -0.6]),
 )
-def test_ranks_under_any_gains_are_those_of_the_evaluation(seed, items, trend, gains):
+def test_ranks_under_any_gains_are_those_of_the_evaluation(
+    seed, items, trend, gains, count_gain
+):
     """Sessions past the window, items clicked again, targets in and out of them."""
     model = make_model(seed, items)
     sessions = random_sessions(seed, sessions=9, num_items=items, longest=12)
     clicks = random_sessions(seed + 1, sessions=9, num_items=items, longest=9).items
-    params = RankingParams(trend=trend, repeat_gains=gains)
+    params = RankingParams(trend=trend, repeat_gains=gains, count_gain=count_gain)
     terms = RankingTerms.count(params, items, clicks)
     expected = rank_targets(model, terms, sessions, depth=20).ranks
     passes = calibration._Passes(model, clicks, sessions)
@@ -87,3 +90,32 @@ def test_only_the_newest_sessions_are_looked_at(monkeypatch):
     sessions = random_sessions(0, sessions=60, num_items=60, longest=6)
     found = calibrate(make_model(0, 60), RankingParams(), sessions.items, sessions)
     assert 50 <= found.events <= 55
+
+
+def test_what_is_clicked_often_gains_where_people_go_back_to_it():
+    """Of six items of a session, one is clicked three times, and then once more."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(300):
+        often, *others = rng.choice(np.arange(1, 61), 6, replace=False)
+        rows.append([*rng.permutation([often] * 3 + others), others[0], often])
+    clicks = np.array(rows, np.int32)
+    sessions = PackedSessions(clicks.ravel(), np.arange(len(clicks) + 1) * 10)
+    params = ModelParams(hidden_size=8, feed_forward=8, window=9, layers=1)
+    torch.manual_seed(0)
+    found = calibrate(
+        Recommender(params, 60), RankingParams(), clicks.ravel(), sessions
+    )
+    assert found.chosen == "fitted" and found.params.count_gain > 0
+
+
+def test_epochs_are_measured_with_the_gains_that_fit_them():
+    model, sessions = make_model(0, 60), returning_sessions(0.8)
+    terms = RankingTerms.count(RankingParams(trend=0.5), 60, sessions.items)
+    fitted = fit_gains(model, terms, sessions, None)
+    assert fitted.trend is terms.trend and fitted.params.repeat_gains[1] > 0
+    before, after = (
+        measure(rank_targets(model, each, sessions), [20]) for each in (terms, fitted)
+    )
+    assert after["mrr@20"] > before["mrr@20"]
+    assert fit_gains(model, fitted, sessions, None) is fitted

@@ -41,17 +41,22 @@ def test_ranks_match_the_definition(seed, num_items, depth):
     st.sampled_from([None, 0.2]),
     st.sampled_from([0, 0.7]),
     st.lists(st.floats(-3, 3), max_size=6),
+    st.sampled_from([0, 0, 1.5, -0.4]),
+    st.sampled_from([1, 1, 2]),
 )
-def test_trend_and_repeats_are_part_of_the_score(seed, temperature, trend, gains):
+def test_trend_and_repeats_are_part_of_the_score(  # noqa: PLR0913, PLR0917 - drawn
+    seed, temperature, trend, gains, count_gain, members
+):
     torch.manual_seed(seed)
     params = ModelParams(
         hidden_size=8,
         feed_forward=8,
         window=4,
         temperature=temperature,
+        members=members,
     )
     model = Recommender(params, 12)  # so few that sessions repeat themselves
-    ranking = RankingParams(trend=trend, repeat_gains=gains)
+    ranking = RankingParams(trend=trend, repeat_gains=gains, count_gain=count_gain)
     terms = RankingTerms(ranking, torch.randn(13) if trend else None)
     sessions = random_sessions(seed, sessions=5, num_items=12, longest=9)
     expected = np.array(reference.ranks(model, terms, sessions))

@@ -29,12 +29,14 @@ def padded(sessions: list[list[int]]) -> np.ndarray:
 
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize(
-    "name", [*SYSTEMS, "two heads, both readouts", "two layers of a GRU"]
+    "name", [*SYSTEMS, "two heads, both readouts", "two layers of a GRU", "two members"]
 )
 def test_the_file_has_the_scores_of_the_model(name, plain, tmp_path):
     if name in SYSTEMS:
         block = System.read(name, SYSTEMS[name]).everywhere
         shape = SystemParams.model_validate(block).model.model_dump() | SMALL
+    elif "members" in name:
+        shape = {"members": 2, "readout": "both", "temperature": 0.1} | SMALL
     elif "GRU" in name:
         shape = {"encoder": "gru", "layers": 2} | SMALL
     else:

@@ -27,9 +27,19 @@ def norm(rows: Tensor, module: torch.nn.LayerNorm) -> Tensor:
 def hidden_states(model: Recommender, items: Tensor) -> Tensor:
     """Return the hidden state after each click of one session, in float64."""
     model = model.double()
-    encoder, count = model.encoder, len(items)
-    size = model.item_embeddings.shape[1]
     vectors = model.item_embeddings[items]
+    members = getattr(model.encoder, "members", [model.encoder])
+    parts = torch.tensor_split(vectors, len(members), dim=1)
+    states = [
+        states_of_one(encoder, part, model.params.temperature)
+        for encoder, part in zip(members, parts, strict=True)
+    ]
+    return torch.cat(states, 1) / len(members)
+
+
+def states_of_one(encoder, vectors: Tensor, temperature: float | None) -> Tensor:
+    """Return the hidden state after each click, of one member of an ensemble."""
+    count, size = vectors.shape
     rows = vectors * math.sqrt(size) + encoder.positions.weight[:count]
     for block in encoder.blocks:
         normed = norm(rows, block.attention_norm)
@@ -52,8 +62,8 @@ def hidden_states(model: Recommender, items: Tensor) -> Tensor:
         means = mean_of_items(encoder.readout, states, vectors)
         out = encoder.readout.output
         states = means if out is None else means + 0.1 * out(states)
-    if model.params.temperature is not None:
-        states = states / states.norm(dim=1, keepdim=True) / model.params.temperature
+    if temperature is not None:
+        states = states / states.norm(dim=1, keepdim=True) / temperature
     return states
 
 

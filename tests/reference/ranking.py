@@ -1,6 +1,7 @@
 """Ranks by the definition: every event of every session, every item, float64."""
 
 import copy
+import math
 
 from reference.model import hidden_states
 from tronrec.data.packed import PackedSessions
@@ -20,10 +21,11 @@ def scores_of_all(
     scores = model.item_embeddings[1:] @ hidden
     if terms.trend is not None:
         scores = scores + terms.params.trend * terms.trend[1:]
-    gains = terms.params.repeat_gains
-    for item in set(clicks) if gains else ():
+    gains = terms.params.repeat_gains or (0.0,)
+    for item in set(clicks):
         lag = clicks[::-1].index(item)
         scores[item - 1] += gains[min(lag, len(gains) - 1)]
+        scores[item - 1] += terms.params.count_gain * math.log(clicks.count(item))
     found: list[float] = scores.tolist()
     return found
 

@@ -17,24 +17,29 @@ from tronrec.retrieval.scorer import Scorer
 ITEMS = 40
 
 
-def make_scorer(seed: int, *, trend: bool, gains: list[float], **model) -> Scorer:
+def make_scorer(
+    seed: int, *, trend: bool, gains: list[float], count_gain: float = 0, **model
+) -> Scorer:
     torch.manual_seed(seed)
     params = ModelParams(hidden_size=8, feed_forward=8, window=9, layers=1, **model)
     recommender = Recommender(params, ITEMS).eval()
     recommender.item_embeddings.data[1:].normal_()
-    ranking = RankingParams(trend=0.5 * trend, repeat_gains=gains)
+    ranking = RankingParams(
+        trend=0.5 * trend, repeat_gains=gains, count_gain=count_gain
+    )
     terms = RankingTerms(ranking, torch.randn(ITEMS + 1) if trend else None)
     return Scorer(recommender, terms)
 
 
 gains = st.lists(st.floats(-3, 3), max_size=4)
+count_gains = st.sampled_from([0, 0, 2, -2])
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32), st.booleans(), gains, st.integers(1, 50))
+@given(st.integers(0, 2**32), st.booleans(), gains, count_gains, st.integers(1, 50))
 @torch.no_grad()
-def test_the_best_items_are_those_of_all_scores(seed, trend, gains, k):
-    scorer = make_scorer(seed, trend=trend, gains=gains)
+def test_the_best_items_are_those_of_all_scores(seed, trend, gains, count_gain, k):
+    scorer = make_scorer(seed, trend=trend, gains=gains, count_gain=count_gain)
     sessions = random_sessions(seed, sessions=6, num_items=ITEMS, longest=9)
     batch = SessionBatches(sessions, torch.device("cpu")).batch(
         sessions.offsets[:-1], sessions.offsets[1:]
@@ -54,11 +59,13 @@ def test_the_best_items_are_those_of_all_scores(seed, trend, gains, k):
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 2**32), st.booleans(), gains)
+@given(st.integers(0, 2**32), st.booleans(), gains, count_gains)
 @torch.no_grad()
-def test_the_order_of_the_best_is_that_of_the_evaluation(seed, trend, gains):
+def test_the_order_of_the_best_is_that_of_the_evaluation(
+    seed, trend, gains, count_gain
+):
     """The target's rank in the evaluation is its place in the list."""
-    scorer = make_scorer(seed, trend=trend, gains=gains)
+    scorer = make_scorer(seed, trend=trend, gains=gains, count_gain=count_gain)
     sessions = random_sessions(seed, sessions=8, num_items=ITEMS, longest=8)
     ranks = rank_targets(scorer.model, scorer.terms, sessions, depth=15).ranks
     batch = SessionBatches(sessions, torch.device("cpu")).batch(

@@ -1,4 +1,5 @@
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_an_epoch_is_as_many_passes_as_its_steps_need(min_steps, passes, monkeyp
     assert len(orders) == passes
 
 
-@pytest.mark.parametrize("choose_by", ["mrr@20", "recall@20"])
+@pytest.mark.parametrize("choose_by", ["mrr@20", "recall@20", "both"])
 def test_patience_stops_and_the_best_weights_are_kept(choose_by):
     params = make_params(epochs=50, patience=2, choose_by=choose_by)
     trainer = Trainer(params, make_data(), cpu)
@@ -178,7 +179,10 @@ def test_patience_stops_and_the_best_weights_are_kept(choose_by):
         if state.best_epoch == state.epoch:
             best = {k: v.clone() for k, v in state.model.state_dict().items()}
     assert trainer.epoch == trainer.best_epoch + 2 < 50
-    scores = [epoch.validation[choose_by] for epoch in trainer.history]
+    names = ["mrr@20", "recall@20"] if choose_by == "both" else [choose_by]
+    scores = [
+        math.prod(epoch.validation[name] for name in names) for epoch in trainer.history
+    ]
     assert scores[trainer.best_epoch - 1] == max(scores)
     kept = save_state(trainer).part("best")
     assert all(torch.equal(best[name], kept[name]) for name in best)

@@ -1,5 +1,7 @@
 """The hand-written gradient is the one autograd finds through the dense computation."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -24,11 +26,23 @@ MODELS = {
         {"feed_forward": 24, "readout": "both", "temperature": 0.3},
         LossParams(),
     ),
+    "members": (
+        {"feed_forward": 24, "readout": "both", "temperature": 0.3, "members": 3},
+        LossParams(),
+    ),
     "gru": (
         {"encoder": "gru", "layers": 1, "item_bias": True},
         LossParams(name="bpr_max", penalty=0.5, elu=0.5),
     ),
 }
+
+
+CASES = [
+    case
+    for case in product(MODELS, [None, 1, 10])
+    if case[0] != "members" or not case[1]
+]
+"""Members share their negatives: there is no top_k."""
 
 
 def make_batch(seed: int) -> Batch:
@@ -39,9 +53,8 @@ def make_batch(seed: int) -> Batch:
 
 
 @pytest.mark.parametrize("granularity", ["sessionwise", "batchwise"])
-@pytest.mark.parametrize("top_k", [None, 1, 10])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("encoder", MODELS)
+@pytest.mark.parametrize(("encoder", "top_k"), CASES)
 def test_gradients_match_autograd(granularity, top_k, seed, encoder):
     torch.manual_seed(seed)
     batch = make_batch(seed)
@@ -61,14 +74,22 @@ def test_gradients_match_autograd(granularity, top_k, seed, encoder):
 
     model.item_embeddings.requires_grad_()
     hidden = model(batch.clicks[batch.inputs], batch.layout)
-    positive = (hidden * model.item_embeddings[batch.clicks[batch.targets]]).sum(1)
+    targets = batch.clicks[batch.targets]
     drawn = sampler.draw(batch, torch.Generator().manual_seed(seed))
     table = model.item_embeddings.detach()
     kept = hardest.choose(hidden.detach(), table, drawn) if hardest else keep_all(drawn)
-    vectors = model.item_embeddings[all_negatives(kept)]
-    negative = torch.einsum("nd,nkd->nk", hidden, vectors)
-    loss = loss_function(positive, negative, kept.masked)
-    loss.backward()
+    losses = []
+    for states, items in zip(
+        hidden.chunk(model.params.members, 1),
+        model.item_embeddings.chunk(model.params.members, 1),
+        strict=True,
+    ):
+        own = model.params.members * states
+        positive = (own * items[targets]).sum(1)
+        negative = torch.einsum("nd,nkd->nk", own, items[all_negatives(kept)])
+        losses.append(loss_function(positive, negative, kept.masked))
+    torch.stack(losses).sum().backward()  # each learns as if it were alone
+    loss = torch.stack(losses).mean()
 
     torch.testing.assert_close(found.loss, loss.detach())
     for name, parameter in model.encoder.named_parameters():

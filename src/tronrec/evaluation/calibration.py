@@ -11,28 +11,21 @@ follows in sessions that it has learned. Held-out sessions can, in seconds:
    they are better by more than the chance of the sessions explains.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 
 from tronrec.data.packed import PackedSessions
 from tronrec.evaluation.metrics import mean_reciprocal_rank, recall
-from tronrec.evaluation.ranking import predictions
+from tronrec.evaluation.repeat_events import DEPTH, RepeatEvents
 from tronrec.evaluation.significance import session_scores
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams
-from tronrec.progress import Progress
 from tronrec.retrieval.ranking_terms import RankingTerms
-from tronrec.retrieval.repeats import find_repeats
-from tronrec.retrieval.scorer import Scorer
-from tronrec.schemas import PADDING
 
-DEPTH = 20
-"""Ranks past this one are not told apart."""
 EVENTS = 30_000
 """Events that are looked at, of the newest sessions: enough to tell .3 % apart."""
 TRENDS = 0.25, 0.5, 0.75, 1.0
@@ -45,41 +38,17 @@ MARGIN = 2.0
 
 
 @dataclass(frozen=True)
-class Events:
-    """What of some events decides their ranks under any gains."""
-
-    session: Int[np.ndarray, "events"]
-    """Number of the session of each event."""
-    target: Float[np.ndarray, "events"]
-    """Score of the target, without a gain."""
-    lag: Int[np.ndarray, "events"]
-    """Clicks since the session's last one on it, 0 for the newest; -1: none."""
-    repeats: Float[np.ndarray, "events clicks"]
-    """Scores of the session's items by lag, without gains; -inf where there is none."""
-    others: Float[np.ndarray, "events best"]
-    """The best scores of other items, one more than ranks are told apart."""
-
-    def rank(self, gains: Sequence[float]) -> Int[np.ndarray, "events"]:
-        """Return the ranks of all targets, `DEPTH + 1` at most."""
-        last = len(gains) - 1
-        by_lag = np.array(
-            [gains[min(lag, last)] for lag in range(self.repeats.shape[1])]
-        )
-        gain = np.where(self.lag < 0, 0, by_lag[self.lag]).astype(np.float32)
-        target = (self.target + gain)[:, None]
-        repeats = self.repeats + by_lag.astype(np.float32)
-        as_good = (repeats >= target).sum(1) + (self.others >= target).sum(1)
-        ranks: Int[np.ndarray, events] = np.clip(as_good, 1, DEPTH + 1)
-        return ranks  # the target itself is among those that are as good
-
-
-@dataclass(frozen=True)
 class Trial:
     """Ranking terms, and how well they rank."""
 
     params: RankingParams
-    events: Events
+    events: RepeatEvents
     ranks: Int[np.ndarray, "events"]
+
+    @classmethod
+    def of(cls, params: RankingParams, events: RepeatEvents) -> Self:
+        """Rank the events."""
+        return cls(params, events, events.rank(params))
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -149,6 +118,32 @@ def calibrate(
     return Calibration(trials[chosen].params, trials, chosen, len(plain.ranks))
 
 
+def fit_gains(
+    model: Recommender,
+    terms: RankingTerms,
+    sessions: PackedSessions,
+    progress: str | None,
+) -> RankingTerms:
+    """Return `terms` with the gains of repeats that rank held-out sessions best.
+
+    They stay as they are where no others are better by more than chance. One pass over
+    the events: how good an epoch is shows only with the gains that fit it.
+
+    Args:
+        model: The model of an epoch, on the device to be used.
+        terms: The terms as they are configured.
+        sessions: Sessions that it was not trained on, at least one.
+        progress: What the progress is called; None: none is shown.
+    """
+    events = RepeatEvents.collect(model, terms, _newest(sessions), progress)
+    configured = Trial.of(terms.params, events)
+    start = Trial.of(_with_gains(terms.params, [0.0] * 4), events)
+    fitted = _fit_gains(start, _merit(start))
+    if not _is_surely_better(fitted, configured):
+        return terms
+    return RankingTerms(fitted.params, terms.trend)
+
+
 class _Passes:
     """Passes over the events, each with another trend."""
 
@@ -158,79 +153,18 @@ class _Passes:
         clicks: Int[np.ndarray, "clicks"],
         sessions: PackedSessions,
     ) -> None:
-        self.model, self.clicks, self.sessions = model.eval(), clicks, sessions
-        self.known: dict[tuple[float, float], Events] = {}
+        self.model, self.clicks, self.sessions = model, clicks, sessions
+        self.known: dict[tuple[float, float], RepeatEvents] = {}
 
     def try_terms(self, params: RankingParams) -> Trial:
         """Rank the events; those of a trend that was tried are looked up."""
         key = params.trend, params.trend_memory
         if key not in self.known:
-            self.known[key] = self._collect(
-                params.model_copy(update={"repeat_gains": ()})
+            terms = RankingTerms.count(params, self.model.num_items, self.clicks)
+            self.known[key] = RepeatEvents.collect(
+                self.model, terms, self.sessions, "calibration"
             )
-        events = self.known[key]
-        return Trial(params, events, events.rank(params.repeat_gains or (0.0,)))
-
-    @torch.no_grad()
-    def _collect(self, params: RankingParams) -> Events:
-        """Return the scores that decide, by a pass over the events."""
-        terms = RankingTerms.count(params, self.model.num_items, self.clicks)
-        parts = list(self._parts(Scorer(self.model, terms)))
-        counts = np.diff(self.sessions.offsets) - 1
-        session = np.repeat(np.arange(len(counts)), counts)
-        target, lag, repeats, others = map(np.concatenate, zip(*parts, strict=True))
-        return Events(session, target, lag, repeats, others)
-
-    def _parts(self, scorer: Scorer) -> Iterator[tuple[np.ndarray, ...]]:
-        window = self.model.params.window
-        total = len(self.sessions.items) - len(self.sessions)
-        batches = predictions(
-            self.sessions,
-            window=window,
-            batch_size=1024,
-            device=self.model.item_embeddings.device,
-        )
-        with Progress("calibration", total, "events") as progress:
-            for batch, counted in batches:
-                targets = batch.clicks[batch.targets][counted]
-                scores = scorer.score(batch, counted)
-                clicked = find_repeats(batch, counted, [0.0]).items
-                yield (
-                    scores.of(targets).cpu().numpy(),
-                    _find_lag(clicked.cpu().numpy(), targets.cpu().numpy()),
-                    *_divide(scorer, scores.hidden, clicked, window),
-                )
-                progress.update(len(targets))
-
-
-def _find_lag(
-    clicked: Int[np.ndarray, "events clicks"], targets: Int[np.ndarray, "events"]
-) -> Int[np.ndarray, "events"]:
-    """Return in which column the target is, or -1."""
-    same: Bool[np.ndarray, "events clicks"] = clicked == targets[:, None]
-    return np.where(same.any(1), same.argmax(1), -1)
-
-
-def _divide(
-    scorer: Scorer, hidden: torch.Tensor, clicked: torch.Tensor, window: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scores of the session's items by lag, and the best of the others."""
-    events, longest = clicked.shape
-    event, column = (clicked != PADDING).nonzero(as_tuple=True)
-    item = clicked[event, column]
-    repeats = hidden.new_full((events, window), -torch.inf)
-    repeats[event, column] = scorer.index.score(hidden, event, item)
-    best_event, best_item, best_score = scorer.index.search(
-        hidden, DEPTH + 1 + longest
-    ).sorted()
-    repeated = torch.isin((best_event << 32) + best_item, (event << 32) + item)
-    best_event, best_score = best_event[~repeated], best_score[~repeated]
-    first = torch.searchsorted(best_event, torch.arange(events).to(best_event))
-    rank = torch.arange(len(best_event)).to(first) - first[best_event]
-    kept = rank <= DEPTH
-    others = hidden.new_full((events, DEPTH + 1), -torch.inf)
-    others[best_event[kept], rank[kept]] = best_score[kept]
-    return repeats.cpu().numpy(), others.cpu().numpy()
+        return Trial.of(params, self.known[key])
 
 
 def _newest(sessions: PackedSessions) -> PackedSessions:
@@ -258,9 +192,10 @@ def _merit(plain: Trial) -> Callable[[Trial], float]:
 def _fit_gains(start: Trial, merit: Callable[[Trial], float]) -> Trial:
     """Return the terms with the gains that rank best, found one after the other.
 
-    They are of the last click, of the one before it, and of all before.
+    They are of the last click, of the one before it, of all before, and of the number
+    of clicks.
     """
-    best, gains = start, [0.0, 0.0, 0.0]
+    best, gains = start, [0.0, 0.0, 0.0, 0.0]
     for step in STEPS:
         moved = True
         while moved:
@@ -269,14 +204,17 @@ def _fit_gains(start: Trial, merit: Callable[[Trial], float]) -> Trial:
                 for change in (step, -step):
                     tried = gains.copy()
                     tried[index] += change
-                    params = best.params.model_copy(
-                        update={"repeat_gains": tuple(tried)}
-                    )
-                    trial = Trial(params, best.events, best.events.rank(tried))
+                    trial = Trial.of(_with_gains(best.params, tried), best.events)
                     if merit(trial) > merit(best):
                         best, gains, moved = trial, tried, True
                         break
     return best
+
+
+def _with_gains(params: RankingParams, gains: Sequence[float]) -> RankingParams:
+    *by_lag, by_count = gains
+    update = {"repeat_gains": tuple(by_lag), "count_gain": by_count}
+    return params.model_copy(update=update)
 
 
 def _is_surely_better(trial: Trial, other: Trial) -> bool:

@@ -121,6 +121,5 @@ class Recommender(nn.Module):
         self, rows: Float[Tensor, "rows size"]
     ) -> Float[Tensor, "rows size"]:
         """Return rows of which the part of each member has length 1."""
-        shape = self.params.members, self.params.hidden_size
-        parts = torch.unflatten(rows, 1, shape)
-        return normalize(parts, dim=-1).flatten(1)
+        parts = rows.reshape(-1, self.params.members, self.params.hidden_size)
+        return normalize(parts, dim=-1).reshape(-1, self.vector_size)

@@ -20,11 +20,22 @@ class RankingParams(Params):
     """What the scores of the session's own items gain, or lose where negative: that of
     the last click, of the one before it, and so on; the last number holds for all
     clicks before."""
+    count_gain: float = 0
+    """What the score of an item of the session gains for the natural logarithm of its
+    clicks there."""
     calibrate: bool = False
     """Whether trend and gains are chosen anew on the validation sessions after
-    training, in seconds. What is configured is tried as well."""
+    training, in seconds. What is configured is tried as well. Epochs are then compared
+    by the gains that fit each."""
+
+    @property
+    def favours_repeats(self) -> bool:
+        """Whether the score of the session's own items differs from that of others."""
+        return bool(self.repeat_gains) or self.count_gain != 0
 
     def describe(self) -> str:
         """Return trend and gains in a few words."""
         gains = ", ".join(f"{gain:g}" for gain in self.repeat_gains) or "none"
-        return f"trend {self.trend:g} (memory {self.trend_memory:g}), gains {gains}"
+        counts = f", by clicks {self.count_gain:g}" if self.count_gain else ""
+        trend = f"trend {self.trend:g} (memory {self.trend_memory:g})"
+        return f"{trend}, gains {gains}{counts}"

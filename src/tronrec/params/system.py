@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from tronrec.params.ranking import RankingParams
 from tronrec.params.strict import Params
 
-
 class ModelParams(Params):
     """The encoder: from the clicks of a session to a hidden state per click."""
 
@@ -168,8 +167,9 @@ class TrainingParams(Params):
     """Steps over which the learning rate rises linearly from 0."""
     schedule: Literal["constant", "cosine"] = "cosine"
     """After warm-up: hold the learning rate, or lower it to 0 at the last step."""
-    choose_by: Literal["recall@20", "mrr@20"] = "mrr@20"
-    """The metric whose best epoch, on the validation sessions, gives the weights."""
+    choose_by: Literal["recall@20", "mrr@20", "both"] = "mrr@20"
+    """The metric whose best epoch, on the validation sessions, gives the weights; both:
+    the product of the two."""
     validation_sessions: int | None = Field(None, ge=1)
     """Held-out sessions that are ranked after an epoch, drawn at random; null: all, or
     as many as make 10^10 pairs of an event and an item."""

@@ -31,7 +31,12 @@ class PaddedRecommender(nn.Module):
         self.model, self.k = file.model, min(k, file.model.num_items)
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
-        self.gains = torch.tensor(file.terms.params.repeat_gains)
+        params = file.terms.params
+        self.gains = torch.tensor(params.repeat_gains or (0.0,))
+        self.favours_repeats, self.count_gain = (
+            params.favours_repeats,
+            params.count_gain,
+        )
 
     def forward(
         self, items: Int[Tensor, "sessions clicks"]
@@ -47,7 +52,7 @@ class PaddedRecommender(nn.Module):
         hidden = _encode(self.model.encoder, vectors)
         last = (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])
         scores = self._widen(hidden.gather(1, last)[:, 0]) @ self.table.T[:, 1:]
-        if len(self.gains):
+        if self.favours_repeats:
             scores = self._add_gains(scores, items, lengths)
         best = scores.topk(self.k, dim=1)
         return best.indices + 1, best.values
@@ -70,8 +75,8 @@ class PaddedRecommender(nn.Module):
         same = items[:, :, None] == items[:, None, :]
         again = (same & (place[None, :] > place[:, None])).any(2)
         counted = (items != PADDING) & ~again
-        gains = self.gains[lag] * counted
-        return scores.scatter_add(1, (items - 1).clamp(min=0), gains)
+        gains = self.gains[lag] + self.count_gain * same.sum(2).float().log()
+        return scores.scatter_add(1, (items - 1).clamp(min=0), gains * counted)
 
 
 def _encode(

@@ -9,7 +9,11 @@ from tronrec.data.session_sample import describe_sample
 from tronrec.params import DatasetParams, Params
 from tronrec.reporting.paper import LABELS, ReportedData
 
-CHOOSERS = {"recall@20": "Recall@20", "mrr@20": "MRR@20"}
+CHOOSERS = {
+    "recall@20": "Recall@20",
+    "mrr@20": "MRR@20",
+    "both": "Recall@20 times MRR@20",
+}
 """What an epoch is chosen by, as readers know it."""
 
 PARTS = {

@@ -5,7 +5,6 @@ model is surer of what follows in the sessions it has learned than in new ones, 
 it rates coming back too low there. Training cannot tell it, validation can.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tronrec.batches import Batch
+from tronrec.params import RankingParams
 from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
 from tronrec.schemas import PADDING
 
@@ -25,17 +25,17 @@ class Repeats:
     items: Int[Tensor, "events clicks"]
     """That of the last click first; padding stands where there is no click, or a later
     one on the same item."""
-    gains: Float[Tensor, "clicks"]
-    """What an item of each column gains, or loses."""
+    gains: Float[Tensor, "events clicks"]
+    """What each of them gains, or loses."""
 
     def gain(self, items: Int[Tensor, "events"]) -> Float[Tensor, "events"]:
         """Return what one item of each event gains."""
-        return (self.items == items[:, None]).to(self.gains.dtype) @ self.gains
+        return ((self.items == items[:, None]) * self.gains).sum(1)
 
     def gains_of(self, items: Int[Tensor, "items"]) -> Float[Tensor, "events items"]:
         """Return what each of some items, which are distinct, gains for each event."""
         same = self.items[:, :, None] == items
-        return (same * self.gains[:, None]).sum(1)
+        return (same * self.gains[:, :, None]).sum(1)
 
     @property
     def surplus(self) -> int:
@@ -61,7 +61,7 @@ class Repeats:
         """
         event, column = (self.items != PADDING).nonzero(as_tuple=True)
         item = self.items[event, column]
-        score = index.score(hidden, event, item) + self.gains[column]
+        score = index.score(hidden, event, item) + self.gains[event, column]
         clicked = (event << 32) + item
         others = torch.isin((best.event << 32) + best.item, clicked, invert=True)
         return ScoredItems(
@@ -72,15 +72,15 @@ class Repeats:
 
 
 def find_repeats(
-    batch: Batch, counted: Bool[Tensor, "events"], gains: Sequence[float]
+    batch: Batch, counted: Bool[Tensor, "events"], params: RankingParams
 ) -> Repeats:
-    """Return the session's items up to the events that count.
+    """Return the session's items up to the events that count, and what they gain.
 
     Args:
         batch: The sessions.
         counted: Which of its events count.
-        gains: What the item of the last click gains, of the one before it, and so on;
-            the last number holds for all clicks before.
+        params: What the item of the last click gains, of the one before it, and so on;
+            and what any gains for its clicks.
     """
     lag = torch.arange(batch.layout.longest, device=counted.device)
     last = batch.inputs[counted, None]
@@ -88,6 +88,20 @@ def find_repeats(
     items = items.masked_fill(lag > batch.layout.position[counted, None], PADDING)
     ordered, order = items.sort(dim=1, stable=True)
     again = pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
+    gains = torch.zeros(items.shape, device=counted.device)
+    if params.repeat_gains:
+        by_lag = torch.tensor(params.repeat_gains, device=counted.device)
+        gains += by_lag[lag.clamp(max=len(by_lag) - 1)]
+    if params.count_gain:
+        gains += params.count_gain * count_clicks(items).log()
     again = torch.zeros_like(again).scatter(1, order, again)
-    by_lag = torch.tensor(gains, device=counted.device)[lag.clamp(max=len(gains) - 1)]
-    return Repeats(items.masked_fill(again, PADDING), by_lag)
+    return Repeats(items.masked_fill(again, PADDING), gains)
+
+
+def count_clicks(items: Int[Tensor, "events clicks"]) -> Float[Tensor, "events clicks"]:
+    """Return how often the item of each column is in its row."""
+    ordered, order = items.sort(dim=1)
+    run = pad(ordered[:, 1:] != ordered[:, :-1], (1, 0)).cumsum(1)
+    ones = torch.ones(items.shape, device=items.device)
+    length = torch.zeros_like(ones).scatter_add(1, run, ones).gather(1, run)
+    return torch.zeros_like(ones).scatter(1, order, length)

@@ -82,6 +82,8 @@ class Scorer:
         """Return the scores after those events of a batch that count."""
         states = states_that_count(self.model, batch, counted)
         hidden = self.terms.widen_hidden(states)
-        gains = self.terms.params.repeat_gains
-        repeats = find_repeats(batch, counted, gains) if gains else None
+        params = self.terms.params
+        repeats = (
+            find_repeats(batch, counted, params) if params.favours_repeats else None
+        )
         return SessionScores(self.index, hidden, repeats)

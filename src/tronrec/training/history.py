@@ -1,5 +1,6 @@
 """The history of a training: what is told of each epoch, and which one is the best."""
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -41,12 +42,15 @@ def best_epoch(history: Sequence[EpochRecord], choose_by: str) -> int:
 
     Args:
         history: What is known of each epoch.
-        choose_by: The metric that decides, such as `mrr@20`.
+        choose_by: The metric that decides, such as `mrr@20`; `both`: their product.
     """
-    measured = [record for record in history if choose_by in record.validation]
-    if not measured:
-        return len(history)
-    return max(measured, key=lambda record: record.validation[choose_by]).epoch
+    names = VALIDATION if choose_by == "both" else [choose_by]
+
+    def value(record: EpochRecord) -> float:
+        return math.prod(record.validation[name] for name in names)
+
+    measured = [record for record in history if set(names) <= set(record.validation)]
+    return max(measured, key=value).epoch if measured else len(history)
 
 
 def describe(record: EpochRecord) -> str:

@@ -23,6 +23,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.data.session_sample import sample_validation
 from tronrec.device import search_dtype, training_dtype
 from tronrec.errors import UserError
+from tronrec.evaluation.calibration import fit_gains
 from tronrec.evaluation.metrics import measure
 from tronrec.losses import choose_loss
 from tronrec.models.recommender import Recommender
@@ -231,11 +232,18 @@ class Trainer:
         return gradients.loss
 
     def validate(self) -> dict[str, float]:
-        """Return Recall@20 and MRR@20 of the validation sessions, if there are any."""
+        """Return Recall@20 and MRR@20 of the validation sessions, if there are any.
+
+        Where ranking terms are calibrated, the gains are those that fit the weights.
+        """
         if not len(self.validation):
             return {}
+        terms = self.terms
+        if self.params.ranking.calibrate:
+            label = "gains" if self.workers.rank == 0 else None
+            terms = fit_gains(self.model, terms, self.validation, label)
         ranking = self.workers.rank_targets(
-            self.model, self.terms, self.validation, "validation"
+            self.model, terms, self.validation, "validation"
         )
         metrics = measure(ranking, [20])
         return {name: metrics[name] for name in VALIDATION}
