@@ -217,6 +217,11 @@ def test_runtime_keys_pass() -> None:
             "otto.sampling: top_k (9) exceeds the negatives (5); lower it",
         ),
         (
+            {"otto": {"model": {"members": 2}, "sampling": {"top_k": 9}}},
+            "otto: model.members (2) learn from the same negatives, and sampling.top_k "
+            "(9) chooses others for each; set it to null",
+        ),
+        (
             {"otto": {"model": 3}},
             "otto.model = 3: must be a block of names and values",
         ),
@@ -347,6 +352,10 @@ def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
         (
             {"readout": "both", "encoder": "gru"},
             "readout (both) is for a transformer, not a gru; set it to state",
+        ),
+        (
+            {"members": 2, "item_bias": True},
+            "members (2) leave no room for item_bias; set either to 1 or false",
         ),
         (
             {"item_dropout": 0.2},

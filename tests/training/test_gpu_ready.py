@@ -95,9 +95,11 @@ SASREC = {
     ],
 )
 def test_an_epoch_waits_once_for_its_loss(sampling, loss):
+    members = 2 if sampling["top_k"] is None else 1
+    model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": members}
     params = SystemParams.model_validate(
         {
-            "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+            "model": model,
             "sampling": sampling,
             "loss": {"name": loss},
             "training": {"batch_size": 8},
