@@ -41,10 +41,5 @@ class Ensemble(nn.Module):
         """Return the hidden state of the last row of each session, without dropout."""
         own = vectors.chunk(len(self.members), 1)
         pairs = zip(self.members, own, strict=True)
-        return torch.cat(
-            [
-                cast(Any, member).last_states(part, row, layout)
-                for member, part in pairs
-            ],
-            1,
-        )
+        last = [cast(Any, one).last_states(part, row, layout) for one, part in pairs]
+        return torch.cat(last, 1)
