@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from tronrec.params.ranking import RankingParams
 from tronrec.params.strict import Params
 
+
 class ModelParams(Params):
     """The encoder: from the clicks of a session to a hidden state per click."""
 
