@@ -6,6 +6,7 @@ from tronrec.config import SystemConfigLoader
 from tronrec.hooks import (
     ConfiguredPipelines,
     MlflowRuns,
+    NodeRuns,
     ProjectVersion,
     RunCatalog,
     RunGuard,
@@ -30,7 +31,8 @@ HOOKS = (
     ThreadPolicy(),
     RunGuard(),
     StaleOutputs(),
+    NodeRuns(),
     ProjectVersion(),
     MlflowRuns(),
 )
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/ on every run
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)  # they write .viz/; see NodeRuns

@@ -28,8 +28,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "metadata": {"kedro-viz": {"layer": "intermediate"}},
     }
     pl.DataFrame({"item": [5, 6]}).write_parquet(folder / "clicks.parquet")
-    catalog = DataCatalog.from_config({"shop.clicks": table})
+    runs = {
+        "type": "tronrec.datasets.RecordDataset",
+        "filepath": str(folder / "runs.json"),
+    }
+    catalog = DataCatalog.from_config({"shop.clicks": table, "shop.node_runs": runs})
+    run = {"ended": "2026-01-02T03:04:05+00:00", "seconds": 1.5, "error": "no memory"}
+    catalog.save("shop.node_runs", {"shop.training.train_model": run})
     pipelines = create_pipelines(["shop"])
+    del pipelines["__default__"]  # as for one data set
     run = "kedro run --env=sample"
     write_site(folder / "site", catalog, pipelines, run)
     write_site(folder / "site", catalog, pipelines, run)  # in place of the first
@@ -43,7 +50,9 @@ def answer(site: Path, name: str) -> dict[str, Any]:
 def test_a_training_comes_first_and_opens_on_its_stages(site: Path) -> None:
     assert (site / "index.html").exists()
     pages = [path.name for path in (site / "api/pipelines").iterdir()]
-    assert {*pages} == {*create_pipelines(["shop"])}
+    assert {*pages} == {
+        *create_pipelines(["shop"])
+    }  # the default is of the page of runs
     boxes = answer(site, "pipelines/train_shop")["modular_pipelines"]
     assert sorted(box["name"] for box in boxes.values()) == [
         *("__root__", "encoding", "evaluation", "filtering", "ingestion"),
@@ -60,6 +69,15 @@ def test_data_have_size_preview_and_command(site: Path) -> None:
     assert details["run_command"] == (
         "kedro run --env=sample --pipelines=prepare_shop --to-outputs=shop.clicks"
     )
+
+
+def test_the_page_of_runs_shows_the_training(site: Path) -> None:
+    shown = answer(site, "pipelines/__default__")
+    assert shown == answer(site, "pipelines/train_shop")
+    (failed,) = (n["id"] for n in shown["nodes"] if n["name"] == "train_model")
+    status = answer(site, "run-status")
+    assert status["nodes"][failed]["error"]["message"] == "no memory"
+    assert [data["name"] for data in status["datasets"].values()] == ["shop.clicks"]
 
 
 def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_kills_of_the_service_lose_no_exposure(start, paths, tmp_path):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ([], "give one of --model file and --group"),
+        (["--model=x", "--group=a=b"], "give one of --model file and --group"),
         (["--group=tron"], "--group tron: must be name=file or name=file:weight"),
         (["--group=a=b:c"], "--group a=b:c: must be"),
         (["--group=a=b"], "needs two groups or more"),

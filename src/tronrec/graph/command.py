@@ -5,6 +5,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from kedro.framework.project import pipelines
@@ -74,6 +75,12 @@ def serve_site(folder: Path, port: int) -> None:
 
 class _QuietHandler(SimpleHTTPRequestHandler):
     """Files, without a line of log for each."""
+
+    def translate_path(self, path: str) -> str:
+        """Return the file of an address; the page of runs is the first page's own."""
+        return super().translate_path(
+            "/" if urlsplit(path).path == "/workflow" else path
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

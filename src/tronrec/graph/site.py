@@ -20,7 +20,13 @@ from kedro_viz.server import populate_data
 
 from tronrec.errors import UserError
 from tronrec.graph.mending import mend_details, mend_graph
+from tronrec.graph.run_status import run_status
 from tronrec.graph.sizes import measure
+from tronrec.hooks.node_runs import KIND
+from tronrec.hooks.shared_record import SharedRecord
+
+WORKFLOW = "__default__"
+"""The pipeline that the page of runs asks for, and no other."""
 
 MARK = "api/deploy-viz-metadata"
 """A file that every site has; its pages show when it was written."""
@@ -47,7 +53,8 @@ def write_site(
     # It warns of everything that no run has made yet.
     logging.getLogger("kedro_viz").setLevel(logging.ERROR)
     data_access_manager.reset_fields()
-    populate_data(data_access_manager, catalog, shown, _sizes(catalog, shown))
+    sizes = _sizes(catalog, shown)
+    populate_data(data_access_manager, catalog, shown, sizes)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
         site = Path(aside) / "site"
@@ -55,6 +62,7 @@ def write_site(
             shutil.copytree(pages, site)
         save_api_responses_to_fs(str(site), fsspec.filesystem("file"), True)
         _mend(site / "api", _commands(pipelines, run))
+        _add_runs(site / "api", catalog, shown, sizes)
         written = f"{datetime.now(UTC):%d.%m.%Y %H:%M:%S}"
         mark = {"timestamp": written, "version": version("kedro-viz")}
         (site / MARK).write_text(json.dumps(mark), "utf-8")
@@ -88,6 +96,22 @@ def _mend(answers: Path, commands: Mapping[str, str]) -> None:
         details = json.loads(file.read_bytes())
         mended = mend_details(details, commands.get(names.get(file.name, "")))
         file.write_text(json.dumps(mended), "utf-8")
+
+
+def _add_runs(
+    answers: Path,
+    catalog: DataCatalog,
+    pipelines: Mapping[str, Pipeline],
+    sizes: Mapping[str, NodeExtras],
+) -> None:
+    """Write what the page of runs asks for; it shows the pipeline that comes first."""
+    name = WORKFLOW if WORKFLOW in pipelines else next(iter(pipelines))
+    node, *_ = pipelines[name].nodes
+    runs = SharedRecord(catalog, KIND, None).read(node.name)
+    graph = (answers / "pipelines" / name).read_bytes()
+    (answers / "pipelines" / WORKFLOW).write_bytes(graph)
+    status = run_status(json.loads(graph)["nodes"], runs, sizes)
+    (answers / "run-status").write_text(json.dumps(status), "utf-8")
 
 
 def _commands(pipelines: dict[str, Pipeline], run: str) -> dict[str, str]:

@@ -37,7 +37,14 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
   border-bottom: 1px solid #ddd; }
 b.hit { color: #00704f; }
+@media (max-width: 40rem) {
+  tr:first-child { display: none; }
+  td { display: block; padding: .2rem 0; border: 0; }
+  td:last-child { padding-bottom: 1rem; border-bottom: 1px solid #ddd; }
+  td::before { content: attr(data-label) ": "; color: #666; }
+}
 """
+"""On a phone, the cells of a row are below each other."""
 
 
 class Picture(NamedTuple):
@@ -180,9 +187,10 @@ def _examples(examples: Sequence[Numbers], titles: Mapping[str, str]) -> str:
         )
 
     rows = "".join(
-        f"<tr><td>{show(example['clicks'])}</td>"
-        f"<td>{show([example['target']])}</td>"
-        f"<td>{show(example['recommended'], example['target'])}</td></tr>"
+        f'<tr><td data-label="clicks">{show(example["clicks"])}</td>'
+        f'<td data-label="clicked next">{show([example["target"]])}</td>'
+        '<td data-label="recommended">'
+        f"{show(example['recommended'], example['target'])}</td></tr>"
         for example in examples
     )
     return (

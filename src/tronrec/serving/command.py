@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tronrec.errors import UserError
+from tronrec.serving.discovery import find_items, find_model
+from tronrec.serving.json_lines import JsonLines
 from tronrec.threads import settle_threads
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ TOKEN = "TRONREC_TOKEN"
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="File of a trained model, data/06_models/<data set>/model.safetensors.",
+    help="File of a trained model, data/06_models/<data set>/model.safetensors. If "
+    "none is named, the only one of the project, with the titles of its items.",
 )
 @click.option(
     "--group",
@@ -104,7 +107,7 @@ def _build(options: dict[str, Any]) -> "Service":
         lines = (f"{d['loc'][0]} = {d['input']}: {d['msg']}" for d in error.errors())
         raise UserError("\n".join(lines)) from error
     token = os.environ.get(TOKEN) or None
-    _check_choice(options)
+    options = _choose_model(options)
     items, device, search = (options[name] for name in ("items", "device", "search"))
     details = None if items is None else read_details(items)
 
@@ -119,19 +122,24 @@ def _build(options: dict[str, Any]) -> "Service":
     return Service(test.control, settings, token, test)
 
 
-def _check_choice(options: dict[str, Any]) -> None:
-    """Check that there is either a model or a live test.
+def _choose_model(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with either a model or a live test.
 
     Raises:
-        UserError: It is not so.
+        UserError: There are both, or neither and no model can be found.
     """
-    if bool(options["model"]) == bool(options["groups"]):
+    model, groups = options["model"], options["groups"]
+    if model and groups:
         raise UserError(
             "give one of --model file and --group name=file, the latter for each group "
             "of a live test"
         )
-    if options["model"] and (options["salt"] or options["exposures"]):
+    if not groups and (options["salt"] or options["exposures"]):
         raise UserError("--salt and --exposures are for a live test, with --group")
+    if model or groups:
+        return options
+    found = find_model()
+    return options | {"model": found, "items": options["items"] or find_items(found)}
 
 
 def _run(service: "Service", host: str, port: int) -> None:
@@ -159,8 +167,6 @@ def _run(service: "Service", host: str, port: int) -> None:
 
 def _log_lines() -> None:
     """Write the log to the standard output, a JSON object a line."""
-    from tronrec.serving.observing import JsonLines
-
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
