@@ -217,11 +217,6 @@ def test_runtime_keys_pass() -> None:
             "otto.sampling: top_k (9) exceeds the negatives (5); lower it",
         ),
         (
-            {"otto": {"model": {"members": 2}, "sampling": {"top_k": 9}}},
-            "otto: model.members (2) learn from the same negatives, and sampling.top_k "
-            "(9) chooses others for each; set it to null",
-        ),
-        (
             {"otto": {"model": 3}},
             "otto.model = 3: must be a block of names and values",
         ),

@@ -7,7 +7,7 @@ import torch
 from reference.data import make_card
 from tronrec.model_file import ModelFile
 from tronrec.models.recommender import Recommender
-from tronrec.params import ModelParams, RankingParams, SamplingParams, SystemParams
+from tronrec.params import ModelParams, RankingParams, SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
 
 ITEMS = 40
@@ -36,8 +36,7 @@ def make_file(
         ranking = RankingParams(trend=0.5, repeat_gains=(0, 2, 1), count_gain=0.7)
     shape = {"hidden_size": 8, "feed_forward": 8, "window": 6, "layers": 1}
     params = ModelParams.model_validate(shape | model)
-    sampling = SamplingParams(top_k=None)
-    system = SystemParams(model=params, sampling=sampling, ranking=ranking)
+    system = SystemParams(model=params, ranking=ranking)
     recommender = Recommender(params, items).eval()
     recommender.item_embeddings.data[1:].normal_()
     terms = RankingTerms(ranking, None if plain else torch.randn(items + 1))

@@ -95,8 +95,7 @@ SASREC = {
     ],
 )
 def test_an_epoch_waits_once_for_its_loss(sampling, loss):
-    members = 2 if sampling["top_k"] is None else 1
-    model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": members}
+    model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": 2}
     params = SystemParams.model_validate(
         {
             "model": model,

@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding_bag, pad
 
 from tronrec.schemas import PADDING
 
@@ -79,16 +79,25 @@ def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
     return SparseGradient(touched, summed)
 
 
-def side_by_side(parts: Sequence[SparseGradient]) -> SparseGradient:
+def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseGradient:
     """Return the gradient of a table from those of groups of its columns, in order.
 
-    All touch the same rows: what a step touches does not depend on the weights, unless
-    it chooses negatives by their score.
+    Args:
+        parts: The gradient of each group.
+        same_rows: Whether all touch the same rows, which costs no more than a copy.
     """
-    first, *others = parts
-    if not others:
-        return first
-    return SparseGradient(first.item_ids, torch.cat([part.values for part in parts], 1))
+    if len(parts) == 1:
+        return parts[0]
+    if same_rows:
+        values = torch.cat([part.values for part in parts], 1)
+        return SparseGradient(parts[0].item_ids, values)
+    width, left, wide = sum(part.values.shape[1] for part in parts), 0, []
+    for part in parts:
+        size = part.values.shape[1]
+        values = pad(part.values, (left, width - left - size))
+        wide.append(UnsummedGradient.of_rows(part.item_ids, values))
+        left += size
+    return sum_by_item(*wide)
 
 
 def _sum_runs(

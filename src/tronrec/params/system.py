@@ -220,16 +220,6 @@ class SystemParams(Params):
         return self
 
     @model_validator(mode="after")
-    def _members_share_negatives(self) -> Self:
-        if self.model.members > 1 and self.sampling.top_k is not None:
-            raise ValueError(
-                f"model.members ({self.model.members}) learn from the same negatives, "
-                f"and sampling.top_k ({self.sampling.top_k}) chooses others for each; "
-                "set it to null"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _single_clicks_suffice(self) -> Self:
         if self.training.batches == "whole_sessions":
             return self

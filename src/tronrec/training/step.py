@@ -29,7 +29,7 @@ from tronrec.ops.sparse_grad import (
     side_by_side,
     sum_by_item,
 )
-from tronrec.sampling import NegativeSampler
+from tronrec.sampling import Candidates, NegativeSampler
 from tronrec.training.hard_negatives import HardestNegatives, Negatives, keep_all
 from tronrec.training.logits import choose_logits
 
@@ -75,18 +75,13 @@ class Step:
         hidden = encoded.detach()
 
         candidates = self.sampler.draw(batch, generator)
-        negatives = (
-            self.hardest.choose(hidden, table, candidates)
-            if self.hardest
-            else keep_all(candidates)
-        )
+        every = None if self.hardest else keep_all(candidates)
         members = self.model.member_columns
-        learned = [
-            self._score(
-                len(members) * hidden[:, columns], table[:, columns], targets, negatives
-            )
-            for columns in members
-        ]
+        learned = []
+        for columns in members:
+            states, items = len(members) * hidden[:, columns], table[:, columns]
+            negatives = every or self._keep_hardest(states, items, candidates)
+            learned.append(self._score(states, items, targets, negatives))
         of_hidden = torch.cat([member.of_hidden for member in learned], 1)
         torch.autograd.backward(encoded, len(members) * of_hidden)
         assert vectors.grad is not None
@@ -95,7 +90,16 @@ class Step:
             of_inputs = UnsummedGradient.of_rows(inputs, vectors.grad[:, columns])
             of_items.append(sum_by_item(*member.of_items, of_inputs))
         loss = torch.stack([member.loss for member in learned]).mean()
-        return Gradients(loss, side_by_side(of_items))
+        return Gradients(loss, side_by_side(of_items, same_rows=every is not None))
+
+    def _keep_hardest(
+        self,
+        hidden: Float[Tensor, "events size"],
+        table: Float[Tensor, "rows size"],
+        candidates: Candidates,
+    ) -> Negatives:
+        assert self.hardest is not None
+        return self.hardest.choose(hidden, table, candidates)
 
     def _score(
         self,
