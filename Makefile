@@ -21,7 +21,8 @@ SEEDS := systems.tron_plus.training.seed=$(SEED),systems.tron_xl.training.seed=$
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-spark lint bench splits viz viz-build screenshots dashboard mlflow docs clean
+.PHONY: help run serve test test-spark lint bench splits viz viz-build screenshots dashboard \
+	mlflow notebooks docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +68,9 @@ screenshots: viz-build  ## Renew pictures of the docs from the last make run: ne
 mlflow: $(VENV)/.mlflow  ## Browse the runs that went to MLflow (docs/runs.md)
 	$(BIN)/mlflow ui --backend-store-uri $(TRACKING)
 
+notebooks: $(VENV)/.notebooks  ## Run the notebooks, and renew their pages: minutes
+	$(BIN)/python docs/run_notebooks.py
+
 docs: $(VENV)/.docs  ## Build the documentation, to site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -84,7 +88,8 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev $(VENV)/.serve $(VENV)/.viz $(VENV)/.tune $(VENV)/.mlflow $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.dev $(VENV)/.serve $(VENV)/.viz $(VENV)/.tune $(VENV)/.mlflow $(VENV)/.notebooks \
+$(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	$(INSTALL) --editable ".[$*]"
 	touch $@
 

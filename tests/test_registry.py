@@ -1,5 +1,4 @@
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -122,13 +121,6 @@ def test_a_training_and_a_trial_get_every_block_of_a_system(
     assert {f"params:otto.{name}" for name in SystemParams.model_fields} <= {
         *made.inputs
     }
-
-
-def test_the_notebook_loads_what_exists(catalog: DataCatalog, project: Path) -> None:
-    notebook = (project / "notebooks/results.ipynb").read_text()
-    names = re.findall(r"catalog\.load\(\\?\"([^\\\"]+)", notebook)
-    assert names
-    assert [name for name in names if name not in catalog] == []
 
 
 def test_nodes_get_typed_parameters(catalog: DataCatalog) -> None:

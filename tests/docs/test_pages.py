@@ -1,5 +1,6 @@
-"""What README and manual name must exist."""
+"""What README, manual and notebooks name must exist."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,9 +11,17 @@ from tronrec.config import SystemConfigLoader
 from tronrec.pipeline_registry import create_pipelines
 
 ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TEXT = "\n".join(
-    page.read_text("utf-8")
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    [
+        *(page.read_text("utf-8") for page in (ROOT / "README.md", *PAGES)),
+        *(
+            "".join(cell["source"])
+            for notebook in NOTEBOOKS
+            for cell in json.loads(notebook.read_bytes())["cells"]
+        ),
+    ]
 )
 
 
