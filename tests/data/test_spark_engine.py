@@ -30,7 +30,10 @@ def spark() -> Iterator[Any]:
     session = (
         SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", "false")
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
+        .config(
+            "spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        )
+        .config("spark.sql.adaptive.enabled", "false")
         .config("spark.sql.shuffle.partitions", "1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
@@ -39,6 +42,14 @@ def spark() -> Iterator[Any]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture
+def adaptive(spark: Any) -> Iterator[None]:
+    """Let Spark plan anew after each stage: its default, and slow for few rows."""
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    yield
+    spark.conf.set("spark.sql.adaptive.enabled", "false")
 
 
 def simulated() -> Log:
@@ -190,6 +201,11 @@ def test_what_is_outside_a_time_is_that_of_polars(
     assert their_drops == our_drops
     assert_frame_equal(rows_of(theirs), ours.collect())
     assert_frame_equal(engine.clicks_by_day(theirs), statistics.clicks_by_day(ours))
+
+
+@pytest.mark.usefixtures("adaptive")
+def test_adaptive_plans_change_nothing(spark: Any, tmp_path: Path) -> None:
+    test_filtering_is_that_of_polars(spark, LOG, 3, 7, tmp_path)
 
 
 def test_a_table_without_an_order_is_refused(spark: Any, tmp_path: Path) -> None:
