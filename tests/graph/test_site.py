@@ -1,8 +1,12 @@
 """The whole site of Kedro-Viz."""
 
 import json
+import threading
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import polars as pl
 import pytest
@@ -78,6 +82,17 @@ def test_the_page_of_runs_shows_the_training(site: Path) -> None:
     status = answer(site, "run-status")
     assert status["nodes"][failed]["error"]["message"] == "no memory"
     assert [data["name"] for data in status["datasets"].values()] == ["shop.clicks"]
+
+
+def test_the_page_of_runs_can_be_opened_by_its_address(site: Path) -> None:
+    handler = partial(command._QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for address in ("workflow", "workflow?pid=train_shop", "workflow/"):
+            url = f"http://127.0.0.1:{server.server_port}/{address}"
+            with urlopen(url) as answered:
+                assert answered.read() == (site / "index.html").read_bytes()
+        server.shutdown()
 
 
 def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:

@@ -77,10 +77,9 @@ class _QuietHandler(SimpleHTTPRequestHandler):
     """Files, without a line of log for each."""
 
     def translate_path(self, path: str) -> str:
-        """Return the file of an address; the page of runs is the first page's own."""
-        return super().translate_path(
-            "/" if urlsplit(path).path == "/workflow" else path
-        )
+        """Return the file of an address; the page of runs is drawn by the first one."""
+        is_runs = urlsplit(path).path.strip("/") == "workflow"
+        return super().translate_path("/index.html" if is_runs else path)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
