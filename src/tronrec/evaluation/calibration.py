@@ -137,7 +137,7 @@ def fit_gains(
     """
     events = RepeatEvents.collect(model, terms, _newest(sessions), progress)
     configured = Trial.of(terms.params, events)
-    start = Trial.of(_with_gains(terms.params, [0.0] * 4), events)
+    start = Trial.of(terms.params.without_gains(), events)
     fitted = _fit_gains(start, _merit(start))
     if not _is_surely_better(fitted, configured):
         return terms

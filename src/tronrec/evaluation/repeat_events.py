@@ -62,8 +62,7 @@ class RepeatEvents:
             sessions: The sessions.
             progress: What the progress is called; None: none is shown.
         """
-        without = {"repeat_gains": (), "count_gain": 0.0}
-        terms = RankingTerms(terms.params.model_copy(update=without), terms.trend)
+        terms = RankingTerms(terms.params.without_gains(), terms.trend)
         total = len(sessions.items) - len(sessions)
         scorer, parts = Scorer(model.eval(), terms), []
         label, shown = progress or "", progress is not None
@@ -77,11 +76,9 @@ class RepeatEvents:
 
     def rank(self, params: RankingParams) -> Int[np.ndarray, "events"]:
         """Return the ranks of all targets, `DEPTH + 1` at most."""
-        gains = params.repeat_gains or (0.0,)
-        lags = np.minimum(np.arange(self.repeats.shape[1]), len(gains) - 1)
-        gain = np.array(gains, np.float32)[lags] + (
-            np.float32(params.count_gain) * self.log_clicks
-        )
+        by_lag = np.array(params.gains_by_lag, np.float32)
+        lags = np.minimum(np.arange(self.repeats.shape[1]), len(by_lag) - 1)
+        gain = by_lag[lags] + np.float32(params.count_gain) * self.log_clicks
         again = self.lag >= 0
         target = self.target.copy()
         target[again] += gain[again, self.lag[again]]

@@ -6,7 +6,7 @@ mean of several is one product of what lies side by side: to all that ranks or
 recommends, an ensemble is one model that is wider.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import torch
@@ -28,9 +28,8 @@ class Ensemble(nn.Module):
         self, vectors: Float[Tensor, "events wide"], layout: Layout
     ) -> Float[Tensor, "events wide"]:
         """Return the hidden state of every row; no row sees a later one."""
-        own = vectors.chunk(len(self.members), 1)
-        pairs = zip(self.members, own, strict=True)
-        return torch.cat([member(part, layout) for member, part in pairs], 1)
+        pairs = self.by_member(vectors)
+        return torch.cat([member(own, layout) for member, own in pairs], 1)
 
     def last_states(
         self,
@@ -39,7 +38,13 @@ class Ensemble(nn.Module):
         layout: Layout,
     ) -> Float[Tensor, "sessions wide"]:
         """Return the hidden state of the last row of each session, without dropout."""
-        own = vectors.chunk(len(self.members), 1)
-        pairs = zip(self.members, own, strict=True)
-        last = [cast(Any, one).last_states(part, row, layout) for one, part in pairs]
+        pairs = self.by_member(vectors)
+        last = [cast(Any, one).last_states(own, row, layout) for one, own in pairs]
         return torch.cat(last, 1)
+
+    def by_member(
+        self, vectors: Float[Tensor, "... wide"]
+    ) -> Iterator[tuple[nn.Module, Float[Tensor, "... size"]]]:
+        """Return each member with the columns that are its own."""
+        own = vectors.chunk(len(self.members), -1)
+        return zip(self.members, own, strict=True)

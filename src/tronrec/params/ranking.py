@@ -1,5 +1,7 @@
 """Parameters of ranking: what an item's score has beside what was trained."""
 
+from typing import Self
+
 from pydantic import Field
 
 from tronrec.params.strict import Params
@@ -27,6 +29,15 @@ class RankingParams(Params):
     """Whether trend and gains are chosen anew on the validation sessions after
     training, in seconds. What is configured is tried as well. Epochs are then compared
     by the gains that fit each."""
+
+    @property
+    def gains_by_lag(self) -> tuple[float, ...]:
+        """The gains of repeats, of which there is one at least."""
+        return self.repeat_gains or (0.0,)
+
+    def without_gains(self) -> Self:
+        """Return the same terms, with repeats scored as other items are."""
+        return self.model_copy(update={"repeat_gains": (), "count_gain": 0.0})
 
     @property
     def favours_repeats(self) -> bool:

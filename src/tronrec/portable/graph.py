@@ -31,12 +31,8 @@ class PaddedRecommender(nn.Module):
         self.model, self.k = file.model, min(k, file.model.num_items)
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
-        params = file.terms.params
-        self.gains = torch.tensor(params.repeat_gains or (0.0,))
-        self.favours_repeats, self.count_gain = (
-            params.favours_repeats,
-            params.count_gain,
-        )
+        self.ranking = file.terms.params
+        self.gains = torch.tensor(self.ranking.gains_by_lag)
 
     def forward(
         self, items: Int[Tensor, "sessions clicks"]
@@ -52,7 +48,7 @@ class PaddedRecommender(nn.Module):
         hidden = _encode(self.model.encoder, vectors)
         last = (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])
         scores = self._widen(hidden.gather(1, last)[:, 0]) @ self.table.T[:, 1:]
-        if self.favours_repeats:
+        if self.ranking.favours_repeats:
             scores = self._add_gains(scores, items, lengths)
         best = scores.topk(self.k, dim=1)
         return best.indices + 1, best.values
@@ -75,7 +71,8 @@ class PaddedRecommender(nn.Module):
         same = items[:, :, None] == items[:, None, :]
         again = (same & (place[None, :] > place[:, None])).any(2)
         counted = (items != PADDING) & ~again
-        gains = self.gains[lag] + self.count_gain * same.sum(2).float().log()
+        logs = same.sum(2).float().log()
+        gains = self.gains[lag] + self.ranking.count_gain * logs
         return scores.scatter_add(1, (items - 1).clamp(min=0), gains * counted)
 
 
@@ -84,9 +81,8 @@ def _encode(
 ) -> Float[Tensor, "sessions clicks size"]:
     """Return the hidden state after each click; no click sees a later one."""
     if isinstance(encoder, Ensemble):
-        own = vectors.chunk(len(encoder.members), -1)
-        pairs = zip(encoder.members, own, strict=True)
-        return torch.cat([_encode(member, part) for member, part in pairs], -1)
+        pairs = encoder.by_member(vectors)
+        return torch.cat([_encode(member, own) for member, own in pairs], -1)
     if isinstance(encoder, GRU):
         out: Tensor = encoder.unit(vectors.transpose(0, 1))[0]
         return out.transpose(0, 1)

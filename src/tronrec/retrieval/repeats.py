@@ -88,20 +88,19 @@ def find_repeats(
     items = items.masked_fill(lag > batch.layout.position[counted, None], PADDING)
     ordered, order = items.sort(dim=1, stable=True)
     again = pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
-    gains = torch.zeros(items.shape, device=counted.device)
-    if params.repeat_gains:
-        by_lag = torch.tensor(params.repeat_gains, device=counted.device)
-        gains += by_lag[lag.clamp(max=len(by_lag) - 1)]
+    by_lag = torch.tensor(params.gains_by_lag, device=counted.device)
+    gains = by_lag[lag.clamp(max=len(by_lag) - 1)].expand(items.shape)
     if params.count_gain:
-        gains += params.count_gain * count_clicks(items).log()
+        logs = torch.zeros_like(gains).scatter(1, order, _run_lengths(again).log())
+        gains = gains + params.count_gain * logs
     again = torch.zeros_like(again).scatter(1, order, again)
     return Repeats(items.masked_fill(again, PADDING), gains)
 
 
-def count_clicks(items: Int[Tensor, "events clicks"]) -> Float[Tensor, "events clicks"]:
-    """Return how often the item of each column is in its row."""
-    ordered, order = items.sort(dim=1)
-    run = pad(ordered[:, 1:] != ordered[:, :-1], (1, 0)).cumsum(1)
-    ones = torch.ones(items.shape, device=items.device)
-    length = torch.zeros_like(ones).scatter_add(1, run, ones).gather(1, run)
-    return torch.zeros_like(ones).scatter(1, order, length)
+def _run_lengths(
+    again: Bool[Tensor, "events clicks"],
+) -> Float[Tensor, "events clicks"]:
+    """Return how long the run of each column is; `again`: it goes on with the run."""
+    run = (~again).cumsum(1) - 1
+    ones = torch.ones(run.shape, device=run.device)
+    return torch.zeros_like(ones).scatter_add(1, run, ones).gather(1, run)
