@@ -1,6 +1,5 @@
 """The statistics of clicks, against counting one by one; and those of the sample."""
 
-import importlib.util
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+from scripts import load_script
 from tronrec.data.packed import PackedSessions
 from tronrec.data.simulate import simulate_clicks
 from tronrec.params import SimulationParams
@@ -19,26 +19,16 @@ from tronrec.schemas import ITEM, SESSION
 ROOT = Path(__file__).parents[2]
 
 
-def load(name: str) -> ModuleType:
-    path = ROOT / "benchmarks" / f"{name}.py"
-    specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def dots() -> ModuleType:
-    return load("dots")
+    return load_script("benchmarks/dots.py")
 
 
 @pytest.fixture(scope="module")
 def realism(dots: ModuleType) -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "dots", dots)
-        return load("realism")
+        return load_script("benchmarks/realism.py")
 
 
 Sessions = list[list[int]]

@@ -1,11 +1,9 @@
-import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+from scripts import load_script
 
 PAGE = """Before.
 
@@ -29,13 +27,7 @@ After.
 
 @pytest.fixture(scope="module")
 def diagrams() -> ModuleType:
-    path = DOCS / "diagrams.py"
-    specification = importlib.util.spec_from_file_location("diagrams", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script("docs/diagrams.py")
 
 
 def test_diagrams_are_drawn_into_the_page(diagrams: ModuleType) -> None:

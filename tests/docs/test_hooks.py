@@ -1,23 +1,15 @@
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 from pydantic import Field
 
+from scripts import PROJECT, load_script
 from tronrec.params import DatasetParams, Params
-
-HOOKS = Path(__file__).parents[2] / "docs" / "hooks.py"
 
 
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("hooks", HOOKS)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script("docs/hooks.py")
 
 
 class Example(Params):
@@ -63,5 +55,5 @@ def test_paper_tables(hooks: ModuleType) -> None:
 
 
 def test_pages_ask_only_for_what_can_be_generated(hooks: ModuleType) -> None:
-    for page in HOOKS.parent.glob("*.md"):
+    for page in (PROJECT / "docs").glob("*.md"):
         hooks.on_page_markdown(page.read_text(encoding="utf-8"))

@@ -1,42 +1,25 @@
 """The notebooks run from top to bottom, and the pages show what they gave."""
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from scripts import load_script
 from tronrec.starter import create_project
 
-PROJECT = Path(__file__).parents[2]
+from .conftest import PROJECT, TINY
+
 NAMES = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
-TINY = {
-    "simulation": {"sessions": 400, "items": 60, "categories": 6},
-    "filtering": {"min_item_support": 2},
-    "splitting": {"min_predictions": 1},
+SYSTEM = {block: TINY[block] for block in ("model", "sampling", "training")}
+FEW = {
     "evaluation": {"baselines": ["most_popular", "session_knn"], "batch_size": 256},
     "benchmark": {"resamples": 100},
 }
-TINY_SYSTEM = {
-    "model": {"hidden_size": 8, "feed_forward": 8, "window": 10},
-    "sampling": {"uniform": 32, "in_batch": 15, "top_k": 10},
-    "training": {"epochs": 2, "batch_size": 32, "warmup_steps": 0},
-}
-
-
-def load(name: str) -> ModuleType:
-    path = PROJECT / "docs" / f"{name}.py"
-    specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def cells(file: Path) -> list[dict[str, Any]]:
@@ -50,15 +33,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     create_project(folder)
     file = folder / "conf" / "sample" / "parameters.yml"
     stated = yaml.safe_load(file.read_text("utf-8"))
-    stated["otto"] = TINY | TINY_SYSTEM
-    stated["systems"] = dict.fromkeys(("tron_xl", "bpr_512"), TINY_SYSTEM)
+    stated["otto"] = TINY | FEW
+    stated["systems"] = dict.fromkeys(("tron_xl", "bpr_512"), SYSTEM)
     file.write_text(yaml.safe_dump(stated), "utf-8")
     return folder
 
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    runner = load("run_notebooks")
+    runner = load_script("docs/run_notebooks.py")
     for name, value in runner.ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     before = snapshot()
@@ -90,7 +73,7 @@ def test_a_notebook_runs(name: str, shop: Path) -> None:
     text = (PROJECT / "notebooks" / f"{name}.ipynb").read_text("utf-8")
     small = shop / f"{name}.ipynb"
     small.write_text(text.replace("tuning.trials=16", "tuning.trials=4"), "utf-8")
-    notebook = load("run_notebooks").run(small, shop)
+    notebook = load_script("docs/run_notebooks.py").run(small, shop)
     given = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("application/vnd.plotly.v1+json" in o.get("data", {}) for o in given)
     text = json.dumps(given)
@@ -106,7 +89,7 @@ def test_a_notebook_is_kept_without_outputs_and_its_page_with_those(name: str) -
         "another notebook than that of the page: `make notebooks` renews the pages"
     )
     page = (PROJECT / "docs" / "notebooks" / f"{name}.md").read_text("utf-8")
-    drawn = load("notebooks").on_page_markdown(page)
+    drawn = load_script("docs/notebooks.py").on_page_markdown(page)
     assert drawn.startswith("# ")
     assert "Plotly.newPlot" in drawn
     assert "Traceback" not in drawn
@@ -139,7 +122,7 @@ def test_a_page_shows_texts_tables_and_figures(tmp_path: Path) -> None:
     }
     file = tmp_path / "some.ipynb"
     file.write_text(json.dumps(notebook))
-    drawn = load("notebooks").show(file).split("\n\n")
+    drawn = load_script("docs/notebooks.py").show(file).split("\n\n")
     assert drawn[:2] == ["# Title", "Text."]
     assert drawn[2].startswith("<script src=")
     assert drawn[3] == "```python\n1\n```"

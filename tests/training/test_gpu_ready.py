@@ -94,8 +94,9 @@ SASREC = {
         (TRON | {"top_k": None}, "sampled_softmax"),
     ],
 )
-def test_an_epoch_waits_once_for_its_loss(sampling, loss):
-    model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": 2}
+@pytest.mark.parametrize("members", [1, 2])
+def test_an_epoch_waits_once_for_its_loss(sampling, loss, members):
+    model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": members}
     params = SystemParams.model_validate(
         {
             "model": model,
