@@ -1,7 +1,8 @@
 """One training step: the paper's idea, from a batch to the gradients of all weights.
 
 Read top-down, `Step.backward` is section 2 of the paper: encode the sessions, draw
-negatives, keep the hardest, score them, and differentiate the loss. The straightforward
+negatives, keep the hardest, score them, and differentiate the loss. Members of an
+ensemble do the last three each on columns of its own. The straightforward
 step that computes the same with padding and autograd is `tests/reference/padded.py`.
 
 Autograd is used above and below the logits only: it differentiates the loss with
