@@ -1,55 +1,75 @@
 import pytest
 import torch
 
-from tronrec.ops.coarse_table import WORDS, QuantizedTable, RoundedTable
-from tronrec.ops.scratch import Scratch
+from tronrec.ops.coarse_table import GROUP, QuantizedTable, RoundedTable
+
+KINDS = ["float32", "bfloat16", "int8"]
 
 
-@pytest.mark.parametrize("events", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("items", [1, 3, 4, 129])
-@pytest.mark.parametrize("words", [1, 2, 7])
-def test_torchs_product_of_bfloat16_and_int8(events, items, words):
-    """What is relied on: sums in float32, one rounding, rows of whole words."""
-    torch.manual_seed(0)
-    size = words * WORDS
-    whole = torch.randint(-127, 128, (items + 2, size), dtype=torch.int8)
-    rows, units = whole[1:-1], torch.rand(items).to(torch.bfloat16)
-    hidden = torch.randn(events, size).to(torch.bfloat16)
-    found = torch._weight_int8pack_mm(hidden, rows, units)
-    expected = (hidden.double() @ rows.double().T) * units.double()
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found.double(), expected, rtol=2**-8, atol=1e-3)
+def make(kind, table):
+    if kind == "int8":
+        return QuantizedTable(table)
+    return RoundedTable(table, getattr(torch, kind))
 
 
-@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [7, 32, 201])
 @pytest.mark.parametrize("excess", [1, 100])
-def test_products_err_by_no_more_than_the_residual_says(kind, size, excess):
-    torch.manual_seed(0)
-    table = torch.randn(301, size) * torch.rand(301, 1)
+@pytest.mark.parametrize("common", [0, 10])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_belongs_to_the_best_reaches(kind, size, excess, common, seed):
+    """Whichever of two items is better: where its product is, the other's tells."""
+    torch.manual_seed(seed)
+    table = torch.randn(302, size) * torch.rand(302, 1) + common * torch.randn(size)
     table[:, -1] *= excess
-    coarse = (
-        QuantizedTable(table)
-        if kind == "int8"
-        else RoundedTable(table, getattr(torch, kind))
-    )
-    hidden = torch.randn(5, size).to(coarse.dtype).float()
-    scaled = hidden if coarse.scale is None else hidden * coarse.scale
-    found = coarse.products(scaled, slice(1, 301), 4, Scratch())
-    assert found.shape == (5, 304) and found[:, 300:].isneginf().all()
+    hidden = torch.randn(5, size)
+    states = make(kind, table).ask(hidden)
     exact = hidden.double() @ table[1:].double().T
-    bound = scaled.norm(dim=1, keepdim=True) * (coarse.residual + 1e-4)
-    bound = bound + coarse.unit * exact.abs() * 1.01
-    assert ((found[:, :300].double() - exact).abs() <= bound).all()
-    assert (coarse.residual == 0) == (kind == "float32")
+    every = [states.maxima(slice(row, row + 1)) for row in range(1, 302)]
+    products = torch.cat(every, 1)
+    for place in range(301):
+        least = states.reach(products[:, place])[:, None]
+        better = exact >= exact[:, place, None]
+        assert (products >= least)[better].all()
 
 
-def test_a_wide_column_does_not_coarsen_the_others():
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [slice(1, 2), slice(1, 18), slice(5, 300)])
+def test_what_reaches_is_found_in_its_group(kind, rows):
+    torch.manual_seed(0)  # of whole numbers, sums are the same in any order
+    table, hidden = torch.randint(-9, 9, (2, 301, 20)).float()
+    hidden = hidden[:6]
+    alone, states = make(kind, table).ask(hidden), make(kind, table).ask(hidden)
+    numbers = range(rows.start, rows.stop)
+    each = [alone.maxima(slice(row, row + 1))[:, 0] for row in numbers]
+    products = torch.stack(each, 1)
+    maxima = states.maxima(rows)
+    assert maxima.shape == (6, -(-len(numbers) // GROUP))
+    assert torch.equal(maxima.amax(1), products.amax(1))
+    for least in (states.reach(maxima[:, 0]), states.reach(states.below_all)):
+        event, row = states.reaching(least)
+        found = torch.zeros_like(products, dtype=torch.int8)
+        found.index_put_((event, row - rows.start), torch.ones(1).char(), True)
+        assert torch.equal(found, (products >= least[:, None]).char())
+
+
+def test_float32_rounds_nothing():
+    table = torch.randn(301, 20)
+    assert RoundedTable(table, torch.float32).residual == 0
+
+
+def test_a_wide_column_and_what_all_share_do_not_coarsen_the_others():
     torch.manual_seed(0)
     table = torch.randn(301, 32)
     even = QuantizedTable(table)
     assert (even.scale == 1).all()
     table[:, 5] *= 100
-    wide = QuantizedTable(table)
+    wide = QuantizedTable(table + 50 * torch.randn(32))
     assert wide.residual < 2 * even.residual
     assert (wide.scale != 1).sum() == 1 and wide.scale[5] == 128
+
+
+@pytest.mark.parametrize("table", [torch.zeros(20, 5), torch.ones(20, 5)])
+def test_rows_that_are_all_the_same(table):
+    states = QuantizedTable(table).ask(torch.zeros(2, 5))
+    assert (states.maxima(slice(1, 20)) == 0).all()

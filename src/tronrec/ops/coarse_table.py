@@ -1,139 +1,240 @@
-"""An item table in low precision: products with all items, and how far they may err.
+"""An item table in low precision: where its best products are, and how far they err.
 
-Both kinds say by how much a row was rounded, so that a search can bound the exact
-product. `RoundedTable` is fast for many hidden states at once, which are bound by
-arithmetic; `QuantizedTable` for a few, which are bound by reading the table: a quarter
-of the bytes of float32.
+Both kinds say by how much rounding may change a product, so that a search can bound the
+exact one. `QuantizedTable` is of int8 and for CPUs: its products are compiled, and but
+the largest of each group none is written. `RoundedTable` is for GPUs, and for many
+hidden states on a CPU that multiplies bfloat16.
 """
 
 from collections.abc import Iterable
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn.functional import pad
 
 from tronrec.ops.matmul import LEVELS, all_products
 from tronrec.ops.scratch import Scratch
+from tronrec.schemas import PADDING
 
-SLAB = 65_536
-"""Rows that are rounded at once, which bounds the memory for it."""
-WORDS = 32
-"""A row of int8 has a multiple of so many components; the product of int8 with bfloat16
-takes so many at a time, and would read behind the row."""
+SLAB = 4_096
+"""Rows that are rounded at once: what is computed on the way stays in the cache."""
+GROUP = 16
+"""Rows of which only the largest product is kept."""
+WIDTH = 16
+"""Components multiplied at once: a row of int8 has a multiple of so many."""
+WORD, SHORT = torch.iinfo(torch.int32), torch.iinfo(torch.int16)
+"""What products of quantized rows and states are, and the components of the states."""
+ACCUMULATION = 1e-4
+"""Bound of the relative error of summing products in float32, generously."""
+
+
+class CoarseStates(Protocol):
+    """Some hidden states, and their products with all rows of a coarse table."""
+
+    below_all: Shaped[Tensor, "events"]
+    """What no product is less than."""
+
+    def maxima(self, rows: slice) -> Shaped[Tensor, "events groups"]:
+        """Return the largest product with each group of rows, in a unit of each state.
+
+        Args:
+            rows: Which rows. Groups are of `GROUP`, and the last may be smaller.
+        """
+        ...
+
+    def reaching(
+        self, least: Shaped[Tensor, "events"]
+    ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+        """Return event and row of the products that are large enough.
+
+        They are looked for among the rows that `maxima` was last asked for.
+
+        Args:
+            least: The least product that counts, for each state.
+        """
+        ...
+
+    def reach(self, last: Shaped[Tensor, "events"]) -> Shaped[Tensor, "events"]:
+        """Return the least product that a row may have whose exact one is among k.
+
+        Args:
+            last: The k-th largest product, or less.
+        """
+        ...
 
 
 class CoarseTable(Protocol):
     """Rows of a table in low precision."""
 
-    residual: Float[Tensor, ""]
-    """Largest length of what rounding took from a row."""
-    unit: float
-    """Largest relative error of rounding a product, once it is summed."""
-    dtype: torch.dtype
-    """To what hidden states are rounded before the product, and products after it."""
-    scale: Float[Tensor, "size"] | None
-    """By what the columns were divided, and hidden states have to be multiplied; None:
-    by nothing."""
-
-    def products(
-        self,
-        hidden: Float[Tensor, "events size"],
-        rows: slice,
-        fill: int,
-        scratch: Scratch,
-    ) -> Float[Tensor, "events items"]:
-        """Return hidden states, rounded to `dtype`, times rows, summed in float32.
-
-        Args:
-            hidden: The hidden states, times `scale`.
-            rows: Which rows.
-            fill: Columns of -inf that follow.
-            scratch: Memory for the products, which may be used.
-        """
+    def ask(self, hidden: Float[Tensor, "events size"]) -> CoarseStates:
+        """Return what tells the products of hidden states with the rows."""
         ...
 
 
 class RoundedTable:
     """Rows in float32, which are the table itself, or in bfloat16."""
 
-    scale: Float[Tensor, "size"] | None = None
-
     def __init__(self, table: Float[Tensor, "rows size"], dtype: torch.dtype) -> None:
         """Round the rows."""
         self.rows, self.dtype = table.to(dtype), dtype
-        self.unit = 0.0 if dtype == torch.float32 else torch.finfo(dtype).eps / 2
-        self.residual: Tensor = _largest_residual(
-            torch.split(table, SLAB),
-            (rows.float() for rows in torch.split(self.rows, SLAB)),
+        self.norm = _largest_norm(torch.split(table[PADDING + 1 :], SLAB))
+        self.residual = _largest_residual(
+            torch.split(table[PADDING + 1 :], SLAB),
+            (rows.float() for rows in torch.split(self.rows[PADDING + 1 :], SLAB)),
         )
+        self.unit = 0.0 if dtype == torch.float32 else torch.finfo(dtype).eps / 2
+        """Largest relative error of rounding a product, once it is summed."""
+        self.scratch = Scratch()
 
-    def products(
-        self,
-        hidden: Float[Tensor, "events size"],
-        rows: slice,
-        fill: int,
-        scratch: Scratch,
-    ) -> Float[Tensor, "events items"]:
-        """Return hidden states times rows; `CoarseTable.products` says more."""
-        return all_products(hidden, self.rows[rows], scratch, fill)
+    def ask(self, hidden: Float[Tensor, "events size"]) -> "RoundedStates":
+        """Return what tells the products of hidden states with the rows."""
+        return RoundedStates(self, hidden)
+
+
+class RoundedStates:
+    """Hidden states, and their products with the rows of a `RoundedTable`."""
+
+    def __init__(
+        self, table: RoundedTable, hidden: Float[Tensor, "events size"]
+    ) -> None:
+        """Bound the error of the products."""
+        self._table, self._hidden = table, hidden
+        rounded = hidden.to(table.dtype).float()
+        residual, size = (hidden - rounded).norm(dim=1), rounded.norm(dim=1)
+        # h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err.
+        margin = residual * table.norm + size * table.residual
+        norms = (size + residual) * (table.norm + table.residual)
+        self._margin = margin + 2 * ACCUMULATION * norms
+        self.below_all = torch.full_like(margin, -torch.inf)
+        self._start, self._groups = 0, hidden[:, None]
+        self._maxima: Tensor = hidden
+
+    def maxima(self, rows: slice) -> Shaped[Tensor, "events groups"]:
+        """Return the largest of each group; `CoarseStates.maxima` says more."""
+        table, self._start = self._table, rows.start
+        fill = -(rows.stop - rows.start) % GROUP
+        products = all_products(self._hidden, table.rows[rows], table.scratch, fill)
+        self._groups = products.view(len(products), GROUP, -1)
+        self._maxima = self._groups.amax(1)
+        return self._maxima
+
+    def reaching(
+        self, least: Shaped[Tensor, "events"]
+    ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+        """Return event and row of large products; `CoarseStates.reaching` says more."""
+        event, group = (self._maxima >= least[:, None]).nonzero(as_tuple=True)
+        reached = self._groups[event, :, group] >= least[event, None]
+        pair, place = reached.nonzero(as_tuple=True)
+        row = self._start + group[pair] + place * self._groups.shape[2]
+        return event[pair], row
+
+    def reach(self, last: Shaped[Tensor, "events"]) -> Shaped[Tensor, "events"]:
+        """Undo the rounding of `last`, allow for both products' errors, round again."""
+        unit, last = self._table.unit, last.float()
+        score = last - unit / (1 - unit) * last.abs() - 2 * self._margin
+        lowest = torch.finfo(self._table.dtype).min  # while there are fewer than k
+        score = torch.where(last.isneginf(), lowest, score - unit * score.abs())
+        reach: Tensor = score.clamp(min=lowest)
+        return reach
 
 
 class QuantizedTable:
-    """Rows in int8, each in a unit of its own; hidden states stay bfloat16.
+    """Rows in int8, in one unit; hidden states are int16, each in a unit of its own.
 
-    A column with larger components than others, such as the trend, would coarsen the
-    unit of every row. It is divided first, by a power of two, which rounds nothing.
+    What all rows have in common adds the same to each product of a state. It is taken
+    off first, so that the unit is as fine as what differs. A column with larger
+    components than others, such as the trend, would coarsen it, too: it is divided by
+    a power of two, which rounds nothing, and hidden states are multiplied.
     """
 
-    dtype = torch.bfloat16
-    unit = torch.finfo(torch.bfloat16).eps / 2
-
     def __init__(self, table: Float[Tensor, "rows size"]) -> None:
-        """Quantize the rows."""
-        scale = _excess(table)
-        self.scale: Float[Tensor, size] | None = scale
-        slabs = torch.split(table, SLAB)
-        largest = torch.cat([(rows / scale).abs().amax(1) for rows in slabs])
-        units = (largest / LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
-        # A unit that was rounded down would let the largest component overflow.
-        self.units = (units * (1 + 2 * self.unit)).to(self.dtype)
-        rows, size = table.shape
-        self.fill = -size % WORDS
-        self.rows = torch.zeros(rows, size + self.fill, dtype=torch.int8)
-        columns = self.units.float()[:, None]
-        parts = [torch.split(part, SLAB) for part in (self.rows[:, :size], columns)]
-        for part, values, of_part in zip(slabs, *parts, strict=True):
-            values.copy_((part / scale / of_part).round_())
-        self.residual: Tensor = _largest_residual(
-            (part / scale for part in slabs),
-            (values * of_part for values, of_part in zip(*parts, strict=True)),
+        """Quantize the rows; the first is padding, and not looked at."""
+        count, size = table.shape
+        slabs = torch.split(table[PADDING + 1 :], SLAB)
+        centre = torch.stack([rows.sum(0) for rows in slabs]).sum(0) / (count - 1)
+        largest = torch.stack([(rows - centre).abs().amax(0) for rows in slabs]).amax(0)
+        self.scale = _excess(largest)
+        tiny = torch.finfo(torch.float32).tiny
+        self.unit = max(float((largest / self.scale).max() / LEVELS), tiny)
+        self.rows = torch.zeros(count, size + -size % WIDTH, dtype=torch.int8)
+        parts = torch.split(self.rows[PADDING + 1 :, :size], SLAB)
+        for part, rows in zip(parts, slabs, strict=True):
+            scaled = (rows - centre) / self.scale / self.unit
+            part.copy_(scaled.round_().clamp_(-LEVELS, LEVELS))
+        self.residual = _largest_residual(
+            ((rows - centre) / self.scale for rows in slabs),
+            (part * self.unit for part in parts),
         )
+        self.norm = _largest_norm(part * self.unit for part in parts)
+        self.exact_norm = _largest_norm(slabs)
 
-    def products(
-        self,
-        hidden: Float[Tensor, "events size"],
-        rows: slice,
-        fill: int,
-        scratch: Scratch,
-    ) -> Float[Tensor, "events items"]:
-        """Return hidden states times rows; `CoarseTable.products` says more."""
-        rounded = pad(hidden.to(self.dtype), (0, self.fill))
-        values, units = self.rows[rows], self.units[rows]
-        products = torch._weight_int8pack_mm(rounded, values, units)
-        return pad(products, (0, fill), value=-torch.inf)
+    def ask(self, hidden: Float[Tensor, "events size"]) -> "QuantizedStates":
+        """Return what tells the products of hidden states with the rows."""
+        return QuantizedStates(self, hidden)
 
 
-def _excess(table: Float[Tensor, "rows size"]) -> Float[Tensor, "size"]:
+class QuantizedStates:
+    """Hidden states, and their products with the rows of a `QuantizedTable`."""
+
+    def __init__(
+        self, table: QuantizedTable, hidden: Float[Tensor, "events size"]
+    ) -> None:
+        """Quantize the states, and bound the error of the products."""
+        self._table, self._rows = table, slice(0)
+        size = table.rows.shape[1]
+        scaled = hidden * table.scale
+        levels = min(SHORT.max, WORD.max // (LEVELS * size))
+        largest = scaled.abs().amax(1, keepdim=True)
+        unit = (largest / levels).clamp(min=torch.finfo(torch.float32).tiny)
+        rounded = (scaled / unit).round_().clamp_(-levels, levels)
+        self._states = pad(rounded, (0, size - scaled.shape[1])).to(torch.int16)
+        residual = (scaled - rounded * unit).norm(dim=1)
+        margin = residual * table.norm + scaled.norm(dim=1) * table.residual
+        margin += 2 * ACCUMULATION * hidden.norm(dim=1) * table.exact_norm
+        units = margin.double() / (unit[:, 0].double() * table.unit)
+        self._maxima: Tensor = self._states
+        self._doubt = (2 * units).ceil().clamp(max=WORD.max).long() + 1
+        self.below_all = torch.full_like(self._doubt, WORD.min)
+
+    def maxima(self, rows: slice) -> Int[Tensor, "events groups"]:
+        """Return the largest of each group; `CoarseStates.maxima` says more."""
+        from tronrec.ops.int8_products import group_maxima
+
+        self._rows = rows
+        self._maxima = group_maxima(self._table.rows[rows], self._states)
+        return self._maxima
+
+    def reaching(
+        self, least: Shaped[Tensor, "events"]
+    ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+        """Return event and row of large products; `CoarseStates.reaching` says more."""
+        from tronrec.ops.int8_products import find_members
+
+        rows = self._table.rows[self._rows]
+        event, row = find_members(rows, self._states, self._maxima, least)
+        return event, self._rows.start + row
+
+    def reach(self, last: Shaped[Tensor, "events"]) -> Int[Tensor, "events"]:
+        """Allow for the errors of both products."""
+        return (last.long() - self._doubt).clamp(min=WORD.min).int()
+
+
+def _excess(largest: Float[Tensor, "size"]) -> Float[Tensor, "size"]:
     """Return by how much a column's largest component exceeds that of most columns.
 
     It is a power of two, and 1 for columns like most.
     """
-    slabs = torch.split(table, SLAB)
-    largest = torch.stack([rows.abs().amax(0) for rows in slabs]).amax(0)
     usual = largest.median().clamp(min=torch.finfo(torch.float32).tiny)
-    return (largest / usual).log2().round().clamp(0, 32).exp2()
+    excess = largest / usual
+    powers: Tensor = excess.log2().round().clamp(0, 32).exp2()
+    return powers
+
+
+def _largest_norm(rows: Iterable[Tensor]) -> Float[Tensor, ""]:
+    largest: Tensor = torch.stack([part.norm(dim=1).max() for part in rows]).max()
+    return largest
 
 
 def _largest_residual(
@@ -141,4 +242,4 @@ def _largest_residual(
 ) -> Float[Tensor, ""]:
     """Return the largest length of the difference between rows and rounded rows."""
     parts = zip(rows, rounded, strict=True)
-    return torch.stack([(part - near).norm(dim=1).max() for part, near in parts]).max()
+    return _largest_norm(part - near for part, near in parts)

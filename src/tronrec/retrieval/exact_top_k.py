@@ -6,8 +6,8 @@
 3. Every item whose coarse score, with its error, could reach the bound is scored again
    in float32. What the coarse product can never do is decide.
 
-Cost: one pass over the table. Where many hidden states are searched at once, arithmetic
-takes the time, and for a few the reading of the table, which is then one of int8.
+Cost: one pass over the table. On a CPU it is one of int8, and products are looked at
+where they arise.
 """
 
 from dataclasses import dataclass
@@ -19,21 +19,15 @@ from torch import Tensor
 from tronrec.errors import UserError
 from tronrec.ops.coarse_table import CoarseTable, QuantizedTable, RoundedTable
 from tronrec.ops.pair_products import pair_products
-from tronrec.ops.scratch import Scratch
 from tronrec.schemas import PADDING
 
-GROUP = 16
-"""Items whose maximum is looked at first."""
 GROUPS = 8
 """Groups of which one maximum bounds the score of the last of the best."""
 SCORES = 1 << 26
 """Coarse scores computed at once, which bounds the memory at any |I|."""
-FEW = 16
-"""Hidden states up to which a CPU searches a table of int8. On two cores with AVX2 it
-took a quarter of the time of float32 for 1 to 8, and half for 16, of 1.9 million items;
-for 64 it took longer."""
-ACCUMULATION = 1e-4
-"""Bound of the relative error of summing products in float32, generously."""
+FEW = 32
+"""Hidden states up to which a CPU that multiplies bfloat16 searches a table of int8
+nevertheless; one that does not always does."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +60,7 @@ class ExactTopK:
             UserError: The table holds a vector that is not finite.
         """
         self.table, self.dtype = table, coarse
-        self.scratch = Scratch()
-        self.norm: Tensor = table[PADDING + 1 :].norm(dim=1).max()
-        if not self.norm.isfinite():
+        if not table[PADDING + 1 :].norm(dim=1).max().isfinite():
             raise UserError(
                 "The model's item vectors are not finite; train it again with a lower "
                 "training.learning_rate"
@@ -79,12 +71,13 @@ class ExactTopK:
     def _choose_coarse(self, events: int) -> CoarseTable:
         """Return the table for a search of so many hidden states.
 
-        A table of int8 is made only where the first search is of a few: a service
-        wants it, and an evaluation, whose last batch is a small one, does not.
+        Where one of bfloat16 is as good for many, that of int8 is made only if the
+        first search is of a few: a service wants it, and an evaluation, whose last
+        batch is a small one, does not.
         """
-        is_first = self._rounded is None
-        few = events <= FEW and self.table.device.type == "cpu"
-        if few and (is_first or self._quantized is not None):
+        on_cpu, is_first = self.table.device.type == "cpu", self._rounded is None
+        few = events <= FEW and (is_first or self._quantized is not None)
+        if on_cpu and (few or self.dtype == torch.float32):
             self._quantized = self._quantized or QuantizedTable(self.table)
             return self._quantized
         self._rounded = self._rounded or RoundedTable(self.table, self.dtype)
@@ -104,58 +97,23 @@ class ExactTopK:
 
         An item that is left out scores less than `k` others, surely.
         """
-        coarse = self._choose_coarse(len(hidden))
-        scaled = hidden if coarse.scale is None else hidden * coarse.scale
-        margin = self._margin(scaled, coarse)
-        best = hidden.new_full((len(hidden), k), -torch.inf)
+        coarse = self._choose_coarse(len(hidden)).ask(hidden)
+        best = torch.empty(len(hidden), 0)
         events, items = [], []
         block = max(1, SCORES // max(1, len(hidden)))
         for start in range(PADDING + 1, len(self.table), block):
             rows = slice(start, min(start + block, len(self.table)))
-            fill = -(rows.stop - start) % (GROUP * GROUPS)
-            scores = coarse.products(scaled, rows, fill, self.scratch)
-            groups = scores.view(len(hidden), GROUP, -1)
-            maxima = groups.amax(1)
-            best = torch.cat([best, _some_of_the_best(maxima, k).float()], 1)
-            best = best.topk(k, dim=1).values
-            bound = _reach(best[:, -1], margin, coarse)
-            event, group = (maxima >= bound[:, None]).nonzero(as_tuple=True)
-            member = groups[event, :, group] >= bound[event, None]
-            pair, row = member.nonzero(as_tuple=True)
-            events.append(event[pair])
-            items.append(start + group[pair] + row * maxima.shape[1])
+            maxima = coarse.maxima(rows)
+            some = _some_of_the_best(maxima, k)
+            best = torch.cat([best.to(some), some], 1)
+            best = best.topk(min(k, best.shape[1]), dim=1).values
+            enough = best.shape[1] == k
+            least = coarse.reach(best[:, -1] if enough else coarse.below_all)
+            event, item = coarse.reaching(least)
+            events.append(event)
+            items.append(item)
         event, item = torch.cat(events), torch.cat(items)
         return ScoredItems(event, item, self.score(hidden, event, item))
-
-    def _margin(
-        self, hidden: Float[Tensor, "events size"], coarse: CoarseTable
-    ) -> Float[Tensor, "events"]:
-        """Bound |coarse - float32| by Cauchy-Schwarz, before the result is rounded.
-
-        h·e - h'·e' = (h - h')·e + h'·(e - e'), and both ways of summing err. Where h is
-        scaled, e is divided, and not longer than `norm` all the more.
-        """
-        rounded = hidden.to(coarse.dtype).float()
-        residual: Tensor = (hidden - rounded).norm(dim=1)
-        size: Tensor = rounded.norm(dim=1)
-        summing = 2 * ACCUMULATION * (size + residual) * (self.norm + coarse.residual)
-        return residual * self.norm + size * coarse.residual + summing
-
-
-def _reach(
-    last: Float[Tensor, "events"], margin: Float[Tensor, "events"], coarse: CoarseTable
-) -> Float[Tensor, "events"]:
-    """Return the least coarse score that a member of the best `k` can have.
-
-    `last` is the `k`-th best coarse score or less. Undo its rounding, allow for the
-    error of that score and of the member's own, and round again.
-    """
-    down = coarse.unit / (1 - coarse.unit)
-    score = last - down * last.abs() - 2 * margin
-    lowest = torch.finfo(coarse.dtype).min  # while there are fewer than `k`
-    score = torch.where(last.isneginf(), lowest, score - coarse.unit * score.abs())
-    reach: Tensor = score.clamp(min=lowest)
-    return reach
 
 
 def _some_of_the_best(
@@ -165,7 +123,7 @@ def _some_of_the_best(
 
     The best of many groups at once are quickly found, and few of them share one.
     """
-    wide = maxima.view(len(maxima), GROUPS, -1)
-    if wide.shape[2] >= GROUPS * k:
-        maxima = wide.amax(1)
+    each = maxima.shape[1] // GROUPS
+    if each >= GROUPS * k:
+        maxima = maxima[:, : GROUPS * each].reshape(len(maxima), GROUPS, each).amax(1)
     return maxima.topk(min(k, maxima.shape[1]), dim=1).values
