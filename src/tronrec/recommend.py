@@ -17,16 +17,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.answers import Answer, Id, Request
-from tronrec.batches import SessionBatches
+from tronrec.batches import Batch
 from tronrec.checkpoint import Checkpoint, ModelCard
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.model_file import ModelFile
+from tronrec.models.layout import Layout
 from tronrec.params import LARGEST_K, Search
 from tronrec.retrieval.approximate_top_k import ApproximateTopK
 from tronrec.retrieval.scorer import Scorer, SessionScores
-from tronrec.schemas import PADDING
 
 logger = logging.getLogger(__name__)
 
@@ -250,18 +250,20 @@ class TrainedModel:
     def _score(self, sessions: Sequence[Sequence[int] | np.ndarray]) -> SessionScores:
         """Return the scores after the last click of each session of item numbers."""
         lengths = np.array([len(session) for session in sessions])
-        ends = (lengths + 1).cumsum()
-        clicks = np.full(ends[-1], PADDING, np.int32)  # no click follows the last one
-        is_click = np.ones(len(clicks), bool)
-        is_click[ends - 1] = False
-        clicks[is_click] = np.concatenate(sessions)
-        offsets = np.concatenate(([0], ends)).astype(np.int64)
+        number = np.repeat(np.arange(len(sessions)), lengths)
+        first = lengths.cumsum() - lengths
+        clicks = np.concatenate(sessions).astype(np.int64)
+        place = np.arange(len(clicks))
         device = self._scorer.model.item_embeddings.device
-        batches = SessionBatches(PackedSessions(clicks, offsets), device)
-        batch = batches.batch(offsets[:-1], offsets[1:])
-        is_last = torch.zeros(len(batch), dtype=torch.bool, device=device)
-        is_last[torch.from_numpy(lengths.cumsum() - 1).to(device)] = True
-        return self._scorer.score(batch, is_last)
+        session, position, items, every, counts = (
+            torch.from_numpy(array).to(device)
+            for array in (number, place - first[number], clicks, place, lengths)
+        )
+        longest, shortest = int(lengths.max()), int(lengths.min())
+        layout = Layout(session, position, longest, longest == shortest)
+        batch = Batch(items, every, layout, session, counts, slice(0, len(clicks)))
+        is_last = torch.from_numpy(place == (lengths.cumsum() - 1)[number])
+        return self._scorer.score(batch, is_last.to(device))
 
     def _search(
         self, requests: list[_Known], depth: int

@@ -21,12 +21,12 @@ def layout_of(lengths: list[int], longest: int) -> Layout:
     )
 
 
-@given(lengths, st.integers(7, 11))
-def test_a_row_sees_the_rows_of_its_session_up_to_itself(lengths, block):
+@given(lengths, st.integers(7, 11), st.sampled_from([0, 20, 500]))
+def test_a_row_sees_the_rows_of_its_session_up_to_itself(lengths, block, few):
     layout = layout_of(lengths, block)
-    attention = BlockAttention(layout)
+    attention = BlockAttention(layout, few)
     row = torch.arange(1, len(layout.session) + 1, dtype=torch.float64)[:, None, None]
-    keys = attention.keys(row)[:, 0, None, :, 0].expand(-1, block, -1)
+    keys = attention.keys(row)[:, 0, None, :, 0].expand(-1, attention.block, -1)
     seen = (keys * ~attention.forbidden[:, 0]).flatten(0, 1)[: len(row)].long()
     for now, numbers in enumerate(seen.tolist()):
         expected = range(now - int(layout.position[now]) + 1, now + 2)
@@ -60,11 +60,12 @@ def test_equally_long_sessions_see_no_other_block(length, count):
     equal = layout_of([length] * count, length)
     known = replace(equal, equal=True)
     query, key, value = torch.randn(3, len(equal.session), 2, 4)
-    found = [
+    first, *others = (
         attention.weighted_sum(attention.attention_weights(query, key), value)
-        for attention in map(BlockAttention, (equal, known))
-    ]
-    torch.testing.assert_close(*found)
+        for attention in map(BlockAttention, (equal, known, known), (0, 0, 500))
+    )
+    for other in others:
+        torch.testing.assert_close(first, other)
 
 
 @given(lengths, st.integers(1, 9), st.data())

@@ -74,7 +74,7 @@ class Client:
 def serving(service: Service) -> Iterator[int]:
     """Serve from a thread; yield the port."""
     paths = {getattr(route, "path", "") for route in service.app.routes}
-    app = Observed(service.app, service.metrics, paths)
+    app = Observed(service, service.metrics, paths)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -15,20 +15,30 @@ class BlockAttention:
     in at most two consecutive blocks. The queries of a block need the keys of that
     block and of the one before it, and nothing else: [blocks, block, 2 * block] scores,
     linear in the number of rows, whatever the lengths of the sessions. Where all are
-    equally long, a block is a session, and has its keys to itself.
+    equally long, a block is a session, and has its keys to itself; and so has the one
+    block of a few rows.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        """Build the mask once; all layers share it."""
+    def __init__(self, layout: Layout, few: int = 0) -> None:
+        """Build the mask once; all layers share it.
+
+        Args:
+            layout: Where the rows stand.
+            few: Rows up to which all of them are one block.
+        """
         self.events = len(layout.session)
-        self.block = block = layout.longest
+        is_few = self.events <= few
+        self.block = block = self.events if is_few else layout.longest
         self.blocks = -(-self.events // block)
         self._missing = self.blocks * block - self.events
-        self._alone = layout.equal
+        self._alone = layout.equal or is_few
         row = torch.arange(block, device=layout.session.device)
         self.forbidden: Bool[Tensor, "blocks 1 block keys"]
         if self._alone:
-            self.forbidden = (row > row[:, None])[None, None]
+            later = row > row[:, None]
+            if is_few:
+                later |= layout.session != layout.session[:, None]
+            self.forbidden = later[None, None]
             return
         session = pad(layout.session, (0, self._missing), value=-1)
         queries = session.view(self.blocks, block)

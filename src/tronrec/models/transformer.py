@@ -19,6 +19,9 @@ from tronrec.models.layout import Layout
 from tronrec.models.repeated_rows import RepeatedRows
 from tronrec.params import ModelParams
 
+FEW = 128
+"""Rows of which all are seen at once where nothing is trained: it takes longer to cut
+them into blocks than to compute too much."""
 OUTPUT_SHARE = 0.1
 """Of the transformer's output beside the mean of items of length 1, to begin with."""
 
@@ -188,7 +191,7 @@ class Transformer(nn.Module):
         """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
-        attention = BlockAttention(layout)
+        attention = BlockAttention(layout, 0 if self.training else FEW)
         for block in self.blocks:
             rows = block(rows, attention)
         hidden: Tensor = self.norm(rows)

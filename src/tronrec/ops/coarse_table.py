@@ -218,7 +218,8 @@ class QuantizedStates:
 
     def reach(self, last: Shaped[Tensor, "events"]) -> Int[Tensor, "events"]:
         """Allow for the errors of both products."""
-        return (last.long() - self._doubt).clamp(min=WORD.min).int()
+        reach: Tensor = (last.long() - self._doubt).clamp(min=WORD.min)
+        return reach.int()
 
 
 def _excess(largest: Float[Tensor, "size"]) -> Float[Tensor, "size"]:

@@ -23,8 +23,8 @@ from tronrec.ops.coarse_table import GROUP, WIDTH
 
 TOGETHER = 4
 """States that a row is multiplied with while it is in registers."""
-SHARE = 500_000
-"""Products for each thread, at least: two milliseconds."""
+SHARE = 200_000
+"""Products for each thread, at least: a millisecond."""
 LOWEST = np.iinfo(np.int32).min
 
 _BYTE, _SHORT, _WORD = (ir.IntType(bits) for bits in (8, 16, 32))

@@ -12,6 +12,7 @@ from fastapi import Request as HttpRequest
 from prometheus_client import generate_latest
 from pydantic_core import to_json
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from tronrec.answers import Request
 from tronrec.serving.batching import Batcher, OverloadedError
@@ -30,8 +31,7 @@ from tronrec.serving.settings import ServiceSettings
 from tronrec.version import __version__
 
 UNAUTHORIZED, TIMED_OUT, UNAVAILABLE = 401, 408, 503
-OPEN = {"/", "/health", "/ready", "/openapi.json"}
-"""Paths that need no token."""
+RECOMMEND = "/recommend"
 RETRY_SECONDS = "1"
 FOUND = 20
 """Items that a search returns, at most."""
@@ -91,6 +91,25 @@ class Service:
         )
         self._add_routes()
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request.
+
+        Most ask for recommendations. These need nothing of FastAPI's dozen layers,
+        which would take as long as all the rest of an answer that is not computing.
+        """
+        asked = scope.get("method"), scope.get("path")
+        if asked != ("POST", RECOMMEND):
+            await self.app(scope, receive, send)
+            return
+        http = HttpRequest(scope, receive)
+        try:
+            response = await self.recommend(http)
+        except RefusedError as error:
+            response = await _refuse(http, error)
+        except OverloadedError as error:
+            response = await _overloaded(http, error)
+        await response(scope, receive, send)
+
     def _answer(self, routed: Sequence[Routed]) -> list[Given]:
         """Return the answers; requests to one model are computed together."""
         self.metrics.batch.observe(len(routed))
@@ -120,7 +139,7 @@ class Service:
         body = {"application/json": {"schema": Asked.model_json_schema()}}
         refused = {"model": Refusal}
         app.post(
-            "/recommend",
+            RECOMMEND,
             response_model=Answered,
             responses={422: refused, 413: refused, 401: refused, 503: refused},
             openapi_extra={"requestBody": {"required": True, "content": body}},

@@ -16,6 +16,9 @@ from tronrec.threads import settle_threads
 if TYPE_CHECKING:
     from tronrec.serving.app import Service
 
+SWITCH_SECONDS = 50e-6
+"""How long the thread of the connections may keep that of the model waiting. It waits
+after each of a hundred small operations, five milliseconds by Python's default."""
 TOKEN = "TRONREC_TOKEN"
 """The variable of the environment with the bearer token."""
 
@@ -152,9 +155,10 @@ def _run(service: "Service", host: str, port: int) -> None:
             service.draining = True
             super().handle_exit(sig, frame)
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     paths = {getattr(route, "path", "") for route in service.app.routes}
     config = uvicorn.Config(
-        Observed(service.app, service.metrics, paths),
+        Observed(service, service.metrics, paths),
         host=host,
         port=port,
         log_config=None,
