@@ -156,16 +156,29 @@ class Bench:
 
     def serving(self) -> None:
         """Ask the service over HTTP: how many answers, and how long one takes."""
-        columns = ("answers/s", "at half load: p50, ms", "p90, ms", "p99, ms", "GB")
-        head("The service, and who asks it, on this machine", "items", *columns)
+        head(
+            "The service, and who asks it, on this machine",
+            *("items", "ready, s", "answers/s", "at half load: p50, ms", "p90, ms"),
+            *("p99, ms", "one at a time: p90, ms", "GB", "of the table"),
+        )
         for items in (DIGINETICA.num_items, OTTO.num_items):
-            with served(TRON_XL, items) as (port, memory):
-                load = Load(port, items, connections=32)
+            with served(TRON_XL, items) as service:
+                load = Load(service.port, items, connections=64)
                 load.run(3)  # a warm-up
                 answers = load.capacity(15)
                 paced = load.run(15, answers / 2)
+                alone = Load(service.port, items, connections=1).run(10)
                 times = (f"{1e3 * np.percentile(paced, p):.1f}" for p in (50, 90, 99))
-                row(f"{items:,}", f"{answers:,.0f}", *times, f"{memory() / 1e9:.2f}")
+                table = 4 * items * TRON_XL.model.hidden_size
+                row(
+                    f"{items:,}",
+                    f"{service.ready:.1f}",
+                    f"{answers:,.0f}",
+                    *times,
+                    f"{1e3 * np.percentile(alone, 90):.1f}",
+                    f"{service.memory() / 1e9:.2f}",
+                    f"{service.memory() / table:.2f}",
+                )
 
     def evaluation(self) -> None:
         """Compare exact ranking with the bare product that it needs at least."""

@@ -76,8 +76,8 @@ def main() -> None:
     requests = ((clicks[b:e], clicks[e]) for b, e in map(every.__getitem__, chosen))
     served: list[int] = []
     started = time.perf_counter()
-    with serving(options.model) as (port, _), ThreadPoolExecutor(CONNECTIONS) as pool:
-        client = Client(port)
+    with serving(options.model) as service, ThreadPoolExecutor(CONNECTIONS) as pool:
+        client = Client(service.port)
         while some := [*islice(requests, AT_ONCE)]:
             served += pool.map(client.rank, some)
     seconds = time.perf_counter() - started

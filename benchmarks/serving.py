@@ -14,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,11 +51,24 @@ def write_model(path: Path, params: SystemParams, num_items: int) -> None:
     ModelFile(model, terms, ids, counts, card).checkpoint().save(path)
 
 
+@dataclass(frozen=True)
+class Served:
+    """A service in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    ready: float
+    """Seconds from its start until it took requests on."""
+
+    def memory(self) -> int:
+        """Return the most bytes that it has had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
 @contextmanager
-def served(
-    params: SystemParams, num_items: int, *options: str
-) -> Iterator[tuple[int, Callable[[], int]]]:
-    """Serve a random model in a process of its own; yield its port and memory."""
+def served(params: SystemParams, num_items: int, *options: str) -> Iterator[Served]:
+    """Serve a random model in a process of its own."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         write_model(path, params, num_items)
@@ -63,24 +77,20 @@ def served(
 
 
 @contextmanager
-def serving(path: Path, *options: str) -> Iterator[tuple[int, Callable[[], int]]]:
-    """Serve a model in a process of its own; yield its port and memory."""
+def serving(path: Path, *options: str) -> Iterator[Served]:
+    """Serve a model in a process of its own."""
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         command = [sys.executable, "-m", "tronrec", "serve", f"--model={path}"]
+        started = time.perf_counter()
         with log.open("wb") as out:
             process = subprocess.Popen([*command, "--port=0", *options], stdout=out)
         try:
-            yield _find_port(log, process), lambda: _bytes_of(process.pid)
+            port = _find_port(log, process)
+            yield Served(process, port, time.perf_counter() - started)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
-
-
-def _bytes_of(process: int) -> int:
-    """Return the most memory that a process has had."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
 
 
 def _find_port(log: Path, process: "subprocess.Popen[bytes]") -> int:

@@ -42,7 +42,8 @@ class ModelFile:
         card, tensors = checkpoint.card, checkpoint.tensors
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         ids = item_ids.from_arrays(arrays)
-        model = Recommender(card.parameters.model, len(ids))
+        with torch.device("meta"):  # no initial weights, which are not wanted
+            model = Recommender(card.parameters.model, len(ids))
         model.load_state_dict(checkpoint.part("model"), assign=True)
         for name, weights in model.named_parameters():
             if name != ITEM_TABLE and not weights.isfinite().all():
