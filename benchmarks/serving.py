@@ -61,9 +61,9 @@ class Served:
     """Seconds from its start until it took requests on."""
 
     def memory(self) -> int:
-        """Return the most bytes that it has had."""
+        """Return the bytes that are its own: without pages of files, such as code."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+        return 1024 * int(re.findall(r"RssAnon:\s+(\d+) kB", status)[0])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.model_file import ModelFile
-from tronrec.recommend import TrainedModel
+from tronrec.recommend import ItemNumbers, TrainedModel
 
 cpu = torch.device("cpu")
 
@@ -182,3 +182,18 @@ def test_the_front_door_is_light_and_complete(python):
         _ = tronrec.lode
     found = python("-c", "import sys, tronrec; print('torch' in sys.modules)")
     assert found.stdout == "False\n", found.stderr
+
+
+@given(st.sets(st.integers(-(2**63), 2**63 - 1), min_size=1), st.data())
+def test_numbers_of_items_are_found_by_id(ids, data):
+    ids = data.draw(st.permutations(sorted(ids)))
+    numbers = ItemNumbers(pl.Series(ids))
+    texts = ItemNumbers(pl.Series(map(str, ids)))
+    expected = {item: row for row, item in enumerate(ids, start=1)}
+    for item in [*ids, data.draw(st.integers()), 2**63, -(2**64)]:
+        assert numbers.find(item) == texts.find(str(item)) == expected.get(item)
+        assert texts.find(item) is numbers.find(str(item)) is None
+    for item in ids:
+        assert numbers.find(np.int64(item)) == expected[item]
+    for item in (True, False, 1.0, float("nan")):
+        assert numbers.find(item) is texts.find(item) is None

@@ -5,8 +5,10 @@ whole catalogue. A session without a known item gets what is clicked most of lat
 """
 
 import logging
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Self
 
@@ -53,6 +55,34 @@ class _Known:
         return self.k + len(self.exclude)
 
 
+class ItemNumbers:
+    """The numbers of items, by the ids of the shop."""
+
+    def __init__(self, ids: pl.Series) -> None:
+        """Prepare the search; whole numbers are sorted, which takes a tenth of a dict.
+
+        Args:
+            ids: Of items 1, 2, ...; whole numbers or text, each once.
+        """
+        self._by_text: dict[str, int] | None = None
+        if ids.dtype == pl.String:
+            self._by_text = {item: row for row, item in enumerate(ids, start=1)}
+            return
+        order = ids.arg_sort()
+        self._sorted, self._number = ids[order].to_numpy(), 1 + order.to_numpy()
+
+    def find(self, item: Id) -> int | None:
+        """Return the number of an item; True is not 1, and neither is 1.0."""
+        if self._by_text is not None:
+            return self._by_text.get(item) if isinstance(item, str) else None
+        if isinstance(item, bool) or not isinstance(item, Integral):
+            return None
+        place = bisect_left(self._sorted, item)
+        if place == len(self._sorted) or self._sorted[place] != item:
+            return None
+        return int(self._number[place])
+
+
 class TrainedModel:
     """A model that answers: `tronrec.load` reads it from the file of a training."""
 
@@ -72,7 +102,7 @@ class TrainedModel:
         """
         self.card: ModelCard = file.card
         self.item_ids: list[Id] = file.item_ids.to_list()
-        self._number = {item: row for row, item in enumerate(self.item_ids, start=1)}
+        self._numbers = ItemNumbers(file.item_ids)
         self.item_counts = file.item_counts
         model = file.model.to(device)
         self._scorer = Scorer(model, file.terms, search)
@@ -179,7 +209,7 @@ class TrainedModel:
             Answer(
                 [self.item_ids[number - 1] for number in ranked[place][0]],
                 ranked[place][1],
-                [item for item in request.session if self._find(item) is None],
+                [item for item in request.session if self._numbers.find(item) is None],
                 fallback=not known[place].session,
             )
             for place, request in enumerate(requests)
@@ -238,14 +268,9 @@ class TrainedModel:
         window = self._scorer.model.params.window
         return _Known(k, session[-window:], exclude, allow)
 
-    def _find(self, item: Id) -> int | None:
-        """Return the number of an item; True is not 1, and neither is 1.0."""
-        if isinstance(item, bool | float):
-            return None
-        return self._number.get(item)
-
     def _find_all(self, items: Iterable[Id]) -> list[int]:
-        return [number for item in items if (number := self._find(item)) is not None]
+        found = map(self._numbers.find, items)
+        return [number for number in found if number is not None]
 
     def _score(self, sessions: Sequence[Sequence[int] | np.ndarray]) -> SessionScores:
         """Return the scores after the last click of each session of item numbers."""

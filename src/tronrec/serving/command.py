@@ -161,6 +161,7 @@ def _run(service: "Service", host: str, port: int) -> None:
         Observed(service, service.metrics, paths),
         host=host,
         port=port,
+        loop="asyncio",  # uvloop takes one connection a turn: too few when it is busy
         log_config=None,
         access_log=False,
         server_header=False,
