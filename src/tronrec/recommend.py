@@ -101,7 +101,7 @@ class TrainedModel:
                 searched approximately.
         """
         self.card: ModelCard = file.card
-        self.item_ids: list[Id] = file.item_ids.to_list()
+        self.item_ids = file.item_ids
         self._numbers = ItemNumbers(file.item_ids)
         self.item_counts = file.item_counts
         model = file.model.to(device)
@@ -168,7 +168,7 @@ class TrainedModel:
         answers = self.answer(requests)
         _warn_of_unknown(answers)
         counts = [len(answer.items) for answer in answers]
-        is_text = isinstance(self.item_ids[0], str)
+        is_text = self.item_ids.dtype == pl.String
         return pl.DataFrame(
             {
                 "session": np.repeat(np.arange(len(answers)), counts),
@@ -207,7 +207,7 @@ class TrainedModel:
             ranked |= zip(places, lists, strict=True)
         return [
             Answer(
-                [self.item_ids[number - 1] for number in ranked[place][0]],
+                self.item_ids[[number - 1 for number in ranked[place][0]]].to_list(),
                 ranked[place][1],
                 [item for item in request.session if self._numbers.find(item) is None],
                 fallback=not known[place].session,

@@ -69,17 +69,13 @@ class ItemFinder:
             details: As `read_details` returns them; None: there are only ids.
         """
         self._model = model
-        texts = pl.DataFrame({ITEM: pl.Series(model.item_ids).cast(pl.String)})
-        if details is None:
-            missing = pl.lit(None, pl.String)
-            self._items = texts.with_columns(
-                missing.alias(TITLE), missing.alias(PICTURE)
-            )
-        else:
-            self._items = texts.join(
+        self._items = pl.DataFrame({ITEM: model.item_ids.cast(pl.String)})
+        self._titles: pl.Series | None = None
+        if details is not None:
+            self._items = self._items.join(
                 details, on=ITEM, how="left", maintain_order="left"
             )
-        self._titles = self._items[TITLE].str.to_lowercase()
+            self._titles = self._items[TITLE].str.to_lowercase()
 
     def search(self, text: str, limit: int) -> list[Item]:
         """Return items whose title has the text or whose id begins with it.
@@ -88,7 +84,7 @@ class ItemFinder:
         """
         ids = self._items[ITEM]
         found = ids.str.starts_with(text)
-        if not self._titles.is_null().all():
+        if self._titles is not None:
             titled = self._titles.str.contains(text.lower(), literal=True)
             found |= titled.fill_null(False)
         return [self._item(row) for row in found.arg_true()[:limit].to_list()]
@@ -101,11 +97,11 @@ class ItemFinder:
         return [self._item(row) for row in rows["row"]]
 
     def _item(self, row: int) -> Item:
-        _, title, picture = self._items.row(row)
+        known = self._items.row(row, named=True)
         return Item(
             self._model.item_ids[row],
-            title,
-            picture,
+            known.get(TITLE),
+            known.get(PICTURE),
             int(self._model.item_counts[row]),
             self._model.trend_of(row + 1),
         )
