@@ -153,22 +153,27 @@ class QuantizedTable:
         """Quantize the rows; the first is padding, and not looked at."""
         count, size = table.shape
         slabs = torch.split(table[PADDING + 1 :], SLAB)
-        centre = torch.stack([rows.sum(0) for rows in slabs]).sum(0) / (count - 1)
-        largest = torch.stack([(rows - centre).abs().amax(0) for rows in slabs]).amax(0)
+        work, near = torch.empty(2, min(SLAB, count - 1), size)  # used for all slabs
+        centre, largest = torch.zeros(2, size)
+        for rows in slabs:
+            centre += rows.sum(0)
+        centre /= count - 1
+        for rows in slabs:
+            part = torch.sub(rows, centre, out=work[: len(rows)])
+            torch.maximum(largest, part.abs_().amax(0), out=largest)
         self.scale = _excess(largest)
         tiny = torch.finfo(torch.float32).tiny
-        self.unit = max(float((largest / self.scale).max() / LEVELS), tiny)
+        self.unit = max(float((largest / self.scale).max()) / LEVELS, tiny)
         self.rows = torch.zeros(count, size + -size % WIDTH, dtype=torch.int8)
+        self.norm = self.residual = self.exact_norm = 0.0
         parts = torch.split(self.rows[PADDING + 1 :, :size], SLAB)
-        for part, rows in zip(parts, slabs, strict=True):
-            scaled = (rows - centre) / self.scale / self.unit
-            part.copy_(scaled.round_().clamp_(-LEVELS, LEVELS))
-        self.residual = _largest_residual(
-            ((rows - centre) / self.scale for rows in slabs),
-            (part * self.unit for part in parts),
-        )
-        self.norm = _largest_norm(part * self.unit for part in parts)
-        self.exact_norm = _largest_norm(slabs)
+        for quantized, rows in zip(parts, slabs, strict=True):
+            part = torch.sub(rows, centre, out=work[: len(rows)]).div_(self.scale)
+            whole = torch.div(part, self.unit, out=near[: len(rows)]).round_()
+            quantized.copy_(whole.clamp_(-LEVELS, LEVELS))
+            self.norm = max(self.norm, _longest(whole.mul_(self.unit)))
+            self.residual = max(self.residual, _longest(part.sub_(whole)))
+            self.exact_norm = max(self.exact_norm, _longest(rows))
 
     def ask(self, hidden: Float[Tensor, "events size"]) -> "QuantizedStates":
         """Return what tells the products of hidden states with the rows."""
@@ -231,6 +236,10 @@ def _excess(largest: Float[Tensor, "size"]) -> Float[Tensor, "size"]:
     excess = largest / usual
     powers: Tensor = excess.log2().round().clamp(0, 32).exp2()
     return powers
+
+
+def _longest(rows: Float[Tensor, "rows size"]) -> float:
+    return float(rows.norm(dim=1).max())
 
 
 def _largest_norm(rows: Iterable[Tensor]) -> Float[Tensor, ""]:
