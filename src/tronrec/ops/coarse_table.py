@@ -21,9 +21,7 @@ from tronrec.schemas import PADDING
 SLAB = 4_096
 """Rows that are rounded at once: what is computed on the way stays in the cache."""
 GROUP = 16
-"""Rows of which only the largest product is kept."""
-WIDTH = 16
-"""Components multiplied at once: a row of int8 has a multiple of so many."""
+"""Rows of a `RoundedTable` that are looked at by their largest product first."""
 WORD, SHORT = torch.iinfo(torch.int32), torch.iinfo(torch.int16)
 """What products of quantized rows and states are, and the components of the states."""
 ACCUMULATION = 1e-4
@@ -40,7 +38,7 @@ class CoarseStates(Protocol):
         """Return the largest product with each group of rows, in a unit of each state.
 
         Args:
-            rows: Which rows. Groups are of `GROUP`, and the last may be smaller.
+            rows: Which rows. The table decides about the size of the groups.
         """
         ...
 
@@ -151,6 +149,8 @@ class QuantizedTable:
 
     def __init__(self, table: Float[Tensor, "rows size"]) -> None:
         """Quantize the rows; the first is padding, and not looked at."""
+        from tronrec.ops.int8_products import WIDTH
+
         count, size = table.shape
         slabs = torch.split(table[PADDING + 1 :], SLAB)
         work, near = torch.empty(2, min(SLAB, count - 1), size)  # used for all slabs

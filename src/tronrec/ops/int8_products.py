@@ -19,8 +19,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tronrec.ops.coarse_table import GROUP, WIDTH
-
+GROUP = 16
+"""Rows of which only the largest product is kept. This and the constants below belong
+here: what was compiled is kept until this file changes."""
+WIDTH = 16
+"""Components multiplied at once: rows have a multiple of so many."""
 TOGETHER = 4
 """States that a row is multiplied with while it is in registers."""
 SHARE = 200_000
