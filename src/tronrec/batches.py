@@ -19,7 +19,8 @@ from tronrec.models.layout import Layout
 class Batch:
     """Clicks of some sessions, packed; each but a session's last is an input.
 
-    Where what follows is not known but asked for, each click is one.
+    Where what follows is not known but asked for, each click is one, and there are no
+    targets.
 
     Where several processes share the work, each has all clicks and lengths, since they
     decide the negatives, and makes some of the predictions.

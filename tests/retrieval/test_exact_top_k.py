@@ -3,19 +3,56 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tronrec.errors import UserError
+from tronrec.ops.coarse_table import QuantizedTable, RoundedTable
 from tronrec.retrieval import exact_top_k
 from tronrec.retrieval.exact_top_k import ExactTopK
 
 COARSE = [torch.float32, torch.bfloat16, torch.float16]
 
 
-def assert_holds_the_best(table, hidden, depth, coarse) -> None:
-    """For many hidden states, in the coarse precision, and for a few, in int8."""
+def tables_of(table, coarse):
+    return RoundedTable(table, coarse), QuantizedTable(table)
+
+
+def search_in(coarse_table, table, hidden, depth):
     with pytest.MonkeyPatch.context() as patch:
-        for few in (0, len(hidden)):
-            patch.setattr(exact_top_k, "FEW", few)
-            found = ExactTopK(table, coarse).search(hidden, depth)
-            assert_has_the_best(found, table, hidden, depth)
+        patch.setattr(ExactTopK, "_choose_coarse", lambda *_: coarse_table)
+        return ExactTopK(table, torch.float32).search(hidden, depth)
+
+
+def assert_holds_the_best(table, hidden, depth, coarse) -> None:
+    """In the coarse precision, and in int8."""
+    for coarse_table in tables_of(table, coarse):
+        found = search_in(coarse_table, table, hidden, depth)
+        assert_has_the_best(found, table, hidden, depth)
+
+
+@pytest.mark.parametrize("many", [torch.float32, torch.bfloat16])
+def test_a_cpu_searches_int8_unless_bfloat16_is_fast_and_many_ask(many):
+    table, few, most = torch.randn(100, 8), exact_top_k.FEW, exact_top_k.FEW + 1
+    kind = QuantizedTable if many == torch.float32 else RoundedTable
+    index = ExactTopK(table, many)
+    assert isinstance(index._choose_coarse(most), kind)
+    assert isinstance(index._choose_coarse(few), kind)
+    service = ExactTopK(table, many)
+    assert isinstance(service._choose_coarse(few), QuantizedTable)
+    assert isinstance(service._choose_coarse(most), kind)
+    assert isinstance(service._choose_coarse(few), QuantizedTable)
+
+
+def test_states_may_lie_in_any_order():
+    torch.manual_seed(0)
+    table, hidden = torch.randn(3001, 32), torch.randn(32, 5).T
+    assert_holds_the_best(table, hidden, 20, torch.bfloat16)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_states_that_are_not_finite_are_refused(value):
+    hidden = torch.zeros(2, 8)
+    hidden[1, 3] = value
+    with pytest.raises(UserError, match="not finite; train it again"):
+        ExactTopK(torch.randn(100, 8), torch.float32).search(hidden, 5)
 
 
 def assert_has_the_best(found, table, hidden, depth) -> None:
@@ -73,8 +110,9 @@ def test_blocks_of_items_change_nothing(block, monkeypatch):
 def test_few_items_are_left_in_doubt():
     torch.manual_seed(0)
     table, hidden = torch.randn(20_001, 64), torch.randn(32, 64)
-    found = ExactTopK(table, torch.bfloat16).search(hidden, 20)
-    assert len(found.event) < 32 * 200
+    for coarse_table in tables_of(table, torch.bfloat16):
+        found = search_in(coarse_table, table, hidden, 20)
+        assert len(found.event) < 32 * 200
 
 
 @pytest.mark.parametrize("size", [8, 31, 32, 200, 201])

@@ -18,7 +18,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.progress import Progress
-from tronrec.retrieval.exact_top_k import ScoredItems
+from tronrec.retrieval.exact_top_k import NOT_FINITE, ScoredItems
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.scorer import Scorer
 
@@ -137,10 +137,7 @@ def _ranks(
 ) -> Int[Tensor, "events"]:
     """Count the items that score at least as much as the target, and the target."""
     if not of_targets.isfinite().all():
-        raise UserError(
-            "The model's scores are not finite; train it again with a lower "
-            "training.learning_rate"
-        )
+        raise UserError(NOT_FINITE)
     as_good = best.score >= of_targets[best.event]
     rival = as_good & (best.item != targets[best.event])
     ahead = torch.bincount(best.event[rival], minlength=len(of_targets))

@@ -27,7 +27,7 @@ class BlockAttention:
             few: Rows up to which all of them are one block.
         """
         self.events = len(layout.session)
-        is_few = self.events <= few
+        is_few = 0 < self.events <= few
         self.block = block = self.events if is_few else layout.longest
         self.blocks = -(-self.events // block)
         self._missing = self.blocks * block - self.events

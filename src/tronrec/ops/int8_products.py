@@ -149,7 +149,8 @@ def group_maxima(
     """
     groups, events = -(-len(rows) // GROUP), len(states)
     maxima = torch.empty(events, groups, dtype=torch.int32)
-    arrays: tuple[Any, ...] = rows.numpy(), states.numpy(), maxima.numpy()
+    given = rows.contiguous(), states.contiguous(), maxima
+    arrays: tuple[Any, ...] = tuple(tensor.numpy() for tensor in given)
     threads = min(torch.get_num_threads(), 1 + len(rows) * events // SHARE)
     if threads == 1:
         _group_maxima(*arrays, 0, groups)
@@ -181,6 +182,6 @@ def find_members(
     """
     groups = int((maxima >= least[:, None]).sum())
     found = torch.empty(2, GROUP * groups, dtype=torch.int64)
-    arrays = (tensor.numpy() for tensor in (rows, states, maxima, least, found))
-    count = _find_members(*arrays)
+    given = rows.contiguous(), states.contiguous(), maxima, least, found
+    count = _find_members(*(tensor.numpy() for tensor in given))
     return found[0, :count], found[1, :count]

@@ -25,6 +25,10 @@ GROUPS = 8
 """Groups of which one maximum bounds the score of the last of the best."""
 SCORES = 1 << 26
 """Coarse scores computed at once, which bounds the memory at any |I|."""
+NOT_FINITE = (
+    "The model's scores are not finite; train it again with a lower "
+    "training.learning_rate"
+)
 FEW = 32
 """Hidden states up to which a CPU that multiplies bfloat16 searches a table of int8
 nevertheless; one that does not always does."""
@@ -96,7 +100,12 @@ class ExactTopK:
         """Return every item among the best `k` of an event, and those in doubt.
 
         An item that is left out scores less than `k` others, surely.
+
+        Raises:
+            UserError: A hidden state is not finite.
         """
+        if not hidden.isfinite().all():
+            raise UserError(NOT_FINITE)
         coarse = self._choose_coarse(len(hidden)).ask(hidden)
         best = torch.empty(len(hidden), 0)
         events, items = [], []
