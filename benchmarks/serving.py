@@ -121,23 +121,31 @@ class Load:
 
     def capacity(self, seconds: int) -> float:
         """Return how many answers a second there are, at most."""
-        wrk = shutil.which("wrk")
-        if wrk is None:
+        if shutil.which("wrk") is None:
             return len(self.run(seconds)) / seconds
+        told = self.ask_with_wrk(f"-c{self.connections}", f"-d{seconds}s")
+        if "Non-2xx" in told or "Socket errors" in told:
+            raise RuntimeError(told)
+        return float(re.findall(r"Requests/sec: +([0-9.]+)", told)[0])
+
+    def ask_with_wrk(self, *options: str, counting: str = "") -> str:
+        """Return what wrk tells of asking as fast as it may.
+
+        Args:
+            options: Of wrk.
+            counting: What its script does beside asking.
+        """
         with TemporaryDirectory() as folder:
             script = Path(folder) / "sessions.lua"
-            script.write_text(WRK % ", ".join(f"'{body}'" for body in self.bodies))
-            command = [wrk, "-t1", f"-c{self.connections}", f"-d{seconds}s"]
+            bodies = ", ".join(f"'{body}'" for body in self.bodies)
+            script.write_text(WRK % bodies + counting)
             url = f"http://127.0.0.1:{self.port}"
-            done = subprocess.run(
-                [*command, "-s", str(script), url],
+            return subprocess.run(
+                ["wrk", "-t1", *options, "-s", str(script), url],
                 capture_output=True,
                 text=True,
                 check=True,
-            )
-        if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-            raise RuntimeError(done.stdout)
-        return float(re.findall(r"Requests/sec: +([0-9.]+)", done.stdout)[0])
+            ).stdout
 
     def run(self, seconds: float, rate: float | None = None) -> list[float]:
         """Return the seconds of each answer.

@@ -13,7 +13,6 @@ import http.client
 import json
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -31,14 +30,9 @@ from tronrec.recommend import TrainedModel
 
 ITEMS, PORT, CLIENTS, WAITING, TIMES = 43_097, 8765, 4, 256, 5
 COUNTING = """
-local bodies, number = {%s}, 0
 local threads = {}
 setup = function(thread) table.insert(threads, thread) end
 init = function() accepted, refused, other = 0, 0, 0 end
-request = function()
-    number = number %% #bodies + 1
-    return wrk.format("POST", "/recommend", nil, bodies[number])
-end
 response = function(status)
     if status == 200 then accepted = accepted + 1
     elseif status == 503 then refused = refused + 1
@@ -46,7 +40,7 @@ response = function(status)
 end
 done = function(summary, latency)
     local function get(name) return threads[1]:get(name) end
-    local told = "%%d accepted, %%d refused, %%d other; p99 of all %%.0f ms\\n"
+    local told = "%d accepted, %d refused, %d other; p99 of all %.0f ms\\n"
     local p99 = latency:percentile(99) / 1000
     io.write(told:format(get("accepted"), get("refused"), get("other"), p99))
 end
@@ -104,27 +98,17 @@ def stop(clients: list[Client]) -> Counter[str]:
 
 def overload(seconds: int) -> None:
     """Have many more wait than the queue holds."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
+    if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed")
-    with served(SystemParams(), ITEMS) as service, TemporaryDirectory() as folder:
+    with served(SystemParams(), ITEMS) as service:
         load = Load(service.port, ITEMS, connections=64)
         print(f"{load.capacity(10):,.0f} answers a second at most")  # noqa: T201
         before = service.memory() / 1e9
-        script = Path(folder) / "counting.lua"
-        script.write_text(COUNTING % ", ".join(f"'{body}'" for body in load.bodies))
         client = Client(service.port, {body: set() for body in load.bodies})
-        command = [wrk, "-t1", f"-c{TIMES * WAITING}", f"-d{seconds}s", "--timeout=10s"]
-        url = f"http://127.0.0.1:{service.port}"
-        done = subprocess.run(
-            [*command, "-s", str(script), url],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        options = f"-c{TIMES * WAITING}", f"-d{seconds}s", "--timeout=10s"
+        printed = load.ask_with_wrk(*options, counting=COUNTING).splitlines()
         counts = stop([client])
-        lines = done.stdout.splitlines()
-        told = [line for line in lines if "accepted" in line or "Socket" in line]
+        told = [line for line in printed if "accepted" in line or "Socket" in line]
         after = service.memory() / 1e9
         p50, p99 = (1e3 * np.percentile(client.seconds, p) for p in (50, 99))
         print(  # noqa: T201

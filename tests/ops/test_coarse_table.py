@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from tronrec.ops.coarse_table import QuantizedTable, RoundedTable
+from tronrec.ops.coarse_table import QuantizedTable, RoundedTable, largest_norm
 
 KINDS = ["float32", "bfloat16", "int8"]
 
 
 def make(kind, table):
     if kind == "int8":
-        return QuantizedTable(table)
-    return RoundedTable(table, getattr(torch, kind))
+        return QuantizedTable(table, largest_norm(table))
+    return RoundedTable(table, getattr(torch, kind), largest_norm(table))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +46,7 @@ def test_what_reaches_is_found_in_its_group(kind, rows):
     maxima = states.maxima(rows)
     assert torch.equal(maxima.amax(1), products.amax(1))
     for least in (states.reach(maxima[:, 0]), states.reach(states.below_all)):
-        event, row = states.reaching(least)
+        event, row = states.reaching(rows, maxima, least)
         found = torch.zeros_like(products, dtype=torch.int8)
         found.index_put_((event, row - rows.start), torch.ones(1).char(), True)
         assert torch.equal(found, (products >= least[:, None]).char())
@@ -54,21 +54,21 @@ def test_what_reaches_is_found_in_its_group(kind, rows):
 
 def test_float32_rounds_nothing():
     table = torch.randn(301, 20)
-    assert RoundedTable(table, torch.float32).residual == 0
+    assert make("float32", table).residual == 0
 
 
 def test_a_wide_column_and_what_all_share_do_not_coarsen_the_others():
     torch.manual_seed(0)
     table = torch.randn(301, 32)
-    even = QuantizedTable(table)
+    even = make("int8", table)
     assert (even.scale == 1).all()
     table[:, 5] *= 100
-    wide = QuantizedTable(table + 50 * torch.randn(32))
+    wide = make("int8", table + 50 * torch.randn(32))
     assert wide.residual < 2 * even.residual
     assert (wide.scale != 1).sum() == 1 and wide.scale[5] == 128
 
 
 @pytest.mark.parametrize("table", [torch.zeros(20, 5), torch.ones(20, 5)])
 def test_rows_that_are_all_the_same(table):
-    states = QuantizedTable(table).ask(torch.zeros(2, 5))
+    states = make("int8", table).ask(torch.zeros(2, 5))
     assert (states.maxima(slice(1, 20)) == 0).all()

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronrec.errors import UserError
-from tronrec.ops.coarse_table import QuantizedTable, RoundedTable
+from tronrec.ops.coarse_table import QuantizedTable, RoundedTable, largest_norm
 from tronrec.retrieval import exact_top_k
 from tronrec.retrieval.exact_top_k import ExactTopK
 
@@ -12,7 +12,8 @@ COARSE = [torch.float32, torch.bfloat16, torch.float16]
 
 
 def tables_of(table, coarse):
-    return RoundedTable(table, coarse), QuantizedTable(table)
+    norm = largest_norm(table)
+    return RoundedTable(table, coarse, norm), QuantizedTable(table, norm)
 
 
 def search_in(coarse_table, table, hidden, depth):

@@ -43,13 +43,16 @@ class CoarseStates(Protocol):
         ...
 
     def reaching(
-        self, least: Shaped[Tensor, "events"]
+        self,
+        rows: slice,
+        maxima: Shaped[Tensor, "events groups"],
+        least: Shaped[Tensor, "events"],
     ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
         """Return event and row of the products that are large enough.
 
-        They are looked for among the rows that `maxima` was last asked for.
-
         Args:
+            rows: Those that `maxima` was last asked for.
+            maxima: What it returned.
             least: The least product that counts, for each state.
         """
         ...
@@ -74,10 +77,11 @@ class CoarseTable(Protocol):
 class RoundedTable:
     """Rows in float32, which are the table itself, or in bfloat16."""
 
-    def __init__(self, table: Float[Tensor, "rows size"], dtype: torch.dtype) -> None:
-        """Round the rows."""
-        self.rows, self.dtype = table.to(dtype), dtype
-        self.norm = _largest_norm(torch.split(table[PADDING + 1 :], SLAB))
+    def __init__(
+        self, table: Float[Tensor, "rows size"], dtype: torch.dtype, norm: float
+    ) -> None:
+        """Round the rows; `norm` is their `largest_norm`."""
+        self.rows, self.dtype, self.norm = table.to(dtype), dtype, norm
         self.residual = _largest_residual(
             torch.split(table[PADDING + 1 :], SLAB),
             (rows.float() for rows in torch.split(self.rows[PADDING + 1 :], SLAB)),
@@ -106,26 +110,27 @@ class RoundedStates:
         norms = (size + residual) * (table.norm + table.residual)
         self._margin = margin + 2 * ACCUMULATION * norms
         self.below_all = torch.full_like(margin, -torch.inf)
-        self._start, self._groups = 0, hidden[:, None]
-        self._maxima: Tensor = hidden
+        self._groups: Shaped[Tensor, "events GROUP groups"] = hidden[:, None]
 
     def maxima(self, rows: slice) -> Shaped[Tensor, "events groups"]:
         """Return the largest of each group; `CoarseStates.maxima` says more."""
-        table, self._start = self._table, rows.start
+        table = self._table
         fill = -(rows.stop - rows.start) % GROUP
         products = all_products(self._hidden, table.rows[rows], table.scratch, fill)
         self._groups = products.view(len(products), GROUP, -1)
-        self._maxima = self._groups.amax(1)
-        return self._maxima
+        return self._groups.amax(1)
 
     def reaching(
-        self, least: Shaped[Tensor, "events"]
+        self,
+        rows: slice,
+        maxima: Shaped[Tensor, "events groups"],
+        least: Shaped[Tensor, "events"],
     ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
         """Return event and row of large products; `CoarseStates.reaching` says more."""
-        event, group = (self._maxima >= least[:, None]).nonzero(as_tuple=True)
+        event, group = (maxima >= least[:, None]).nonzero(as_tuple=True)
         reached = self._groups[event, :, group] >= least[event, None]
         pair, place = reached.nonzero(as_tuple=True)
-        row = self._start + group[pair] + place * self._groups.shape[2]
+        row = rows.start + group[pair] + place * self._groups.shape[2]
         return event[pair], row
 
     def reach(self, last: Shaped[Tensor, "events"]) -> Shaped[Tensor, "events"]:
@@ -147,8 +152,13 @@ class QuantizedTable:
     a power of two, which rounds nothing, and hidden states are multiplied.
     """
 
-    def __init__(self, table: Float[Tensor, "rows size"]) -> None:
-        """Quantize the rows; the first is padding, and not looked at."""
+    def __init__(self, table: Float[Tensor, "rows size"], norm: float) -> None:
+        """Quantize the rows; the first is padding, and not looked at.
+
+        Args:
+            table: The rows.
+            norm: Their `largest_norm`.
+        """
         from tronrec.ops.int8_products import WIDTH
 
         count, size = table.shape
@@ -165,7 +175,7 @@ class QuantizedTable:
         tiny = torch.finfo(torch.float32).tiny
         self.unit = max(float((largest / self.scale).max()) / LEVELS, tiny)
         self.rows = torch.zeros(count, size + -size % WIDTH, dtype=torch.int8)
-        self.norm = self.residual = self.exact_norm = 0.0
+        self.norm, self.residual, self.exact_norm = 0.0, 0.0, norm
         parts = torch.split(self.rows[PADDING + 1 :, :size], SLAB)
         for quantized, rows in zip(parts, slabs, strict=True):
             part = torch.sub(rows, centre, out=work[: len(rows)]).div_(self.scale)
@@ -173,7 +183,6 @@ class QuantizedTable:
             quantized.copy_(whole.clamp_(-LEVELS, LEVELS))
             self.norm = max(self.norm, _longest(whole.mul_(self.unit)))
             self.residual = max(self.residual, _longest(part.sub_(whole)))
-            self.exact_norm = max(self.exact_norm, _longest(rows))
 
     def ask(self, hidden: Float[Tensor, "events size"]) -> "QuantizedStates":
         """Return what tells the products of hidden states with the rows."""
@@ -187,7 +196,7 @@ class QuantizedStates:
         self, table: QuantizedTable, hidden: Float[Tensor, "events size"]
     ) -> None:
         """Quantize the states, and bound the error of the products."""
-        self._table, self._rows = table, slice(0)
+        self._table = table
         size = table.rows.shape[1]
         scaled = hidden * table.scale
         levels = min(SHORT.max, WORD.max // (LEVELS * size))
@@ -199,7 +208,6 @@ class QuantizedStates:
         margin = residual * table.norm + scaled.norm(dim=1) * table.residual
         margin += 2 * ACCUMULATION * hidden.norm(dim=1) * table.exact_norm
         units = margin.double() / (unit[:, 0].double() * table.unit)
-        self._maxima: Tensor = self._states
         self._doubt = (2 * units).ceil().clamp(max=WORD.max).long() + 1
         self.below_all = torch.full_like(self._doubt, WORD.min)
 
@@ -207,19 +215,20 @@ class QuantizedStates:
         """Return the largest of each group; `CoarseStates.maxima` says more."""
         from tronrec.ops.int8_products import group_maxima
 
-        self._rows = rows
-        self._maxima = group_maxima(self._table.rows[rows], self._states)
-        return self._maxima
+        return group_maxima(self._table.rows[rows], self._states)
 
     def reaching(
-        self, least: Shaped[Tensor, "events"]
+        self,
+        rows: slice,
+        maxima: Shaped[Tensor, "events groups"],
+        least: Shaped[Tensor, "events"],
     ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
         """Return event and row of large products; `CoarseStates.reaching` says more."""
         from tronrec.ops.int8_products import find_members
 
-        rows = self._table.rows[self._rows]
-        event, row = find_members(rows, self._states, self._maxima, least)
-        return event, self._rows.start + row
+        asked = self._table.rows[rows], self._states
+        event, row = find_members(*asked, maxima, least)
+        return event, rows.start + row
 
     def reach(self, last: Shaped[Tensor, "events"]) -> Int[Tensor, "events"]:
         """Allow for the errors of both products."""
@@ -238,18 +247,16 @@ def _excess(largest: Float[Tensor, "size"]) -> Float[Tensor, "size"]:
     return powers
 
 
+def largest_norm(table: Float[Tensor, "rows size"]) -> float:
+    """Return the length of the longest row but the first, which is padding."""
+    return _longest(table[PADDING + 1 :])
+
+
 def _longest(rows: Float[Tensor, "rows size"]) -> float:
     return float(rows.norm(dim=1).max())
 
 
-def _largest_norm(rows: Iterable[Tensor]) -> Float[Tensor, ""]:
-    largest: Tensor = torch.stack([part.norm(dim=1).max() for part in rows]).max()
-    return largest
-
-
-def _largest_residual(
-    rows: Iterable[Tensor], rounded: Iterable[Tensor]
-) -> Float[Tensor, ""]:
+def _largest_residual(rows: Iterable[Tensor], rounded: Iterable[Tensor]) -> float:
     """Return the largest length of the difference between rows and rounded rows."""
     parts = zip(rows, rounded, strict=True)
-    return _largest_norm(part - near for part, near in parts)
+    return max(_longest(part - near) for part, near in parts)

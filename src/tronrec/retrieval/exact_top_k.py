@@ -10,6 +10,7 @@ Cost: one pass over the table. On a CPU it is one of int8, and products are look
 where they arise.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.errors import UserError
-from tronrec.ops.coarse_table import CoarseTable, QuantizedTable, RoundedTable
+from tronrec.ops.coarse_table import (
+    CoarseTable,
+    QuantizedTable,
+    RoundedTable,
+    largest_norm,
+)
 from tronrec.ops.pair_products import pair_products
 from tronrec.schemas import PADDING
 
@@ -64,7 +70,8 @@ class ExactTopK:
             UserError: The table holds a vector that is not finite.
         """
         self.table, self.dtype = table, coarse
-        if not table[PADDING + 1 :].norm(dim=1).max().isfinite():
+        self.norm = largest_norm(table)
+        if not math.isfinite(self.norm):
             raise UserError(
                 "The model's item vectors are not finite; train it again with a lower "
                 "training.learning_rate"
@@ -82,9 +89,11 @@ class ExactTopK:
         on_cpu, is_first = self.table.device.type == "cpu", self._rounded is None
         few = events <= FEW and (is_first or self._quantized is not None)
         if on_cpu and (few or self.dtype == torch.float32):
-            self._quantized = self._quantized or QuantizedTable(self.table)
+            if self._quantized is None:
+                self._quantized = QuantizedTable(self.table, self.norm)
             return self._quantized
-        self._rounded = self._rounded or RoundedTable(self.table, self.dtype)
+        if self._rounded is None:
+            self._rounded = RoundedTable(self.table, self.dtype, self.norm)
         return self._rounded
 
     def score(
@@ -118,7 +127,7 @@ class ExactTopK:
             best = best.topk(min(k, best.shape[1]), dim=1).values
             enough = best.shape[1] == k
             least = coarse.reach(best[:, -1] if enough else coarse.below_all)
-            event, item = coarse.reaching(least)
+            event, item = coarse.reaching(rows, maxima, least)
             events.append(event)
             items.append(item)
         event, item = torch.cat(events), torch.cat(items)
