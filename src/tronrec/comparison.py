@@ -68,7 +68,7 @@ def rank_systems(
     target, runs, histories = choose_device(device), {}, []
     ranks = {SESSION: number_events(test, evaluation.sessions)}
     measured = sample_sessions(test, evaluation.sessions)
-    known = sessions.fit.items, sessions.validation.items
+    known = sessions.fit, sessions.validation
     for name, read_checkpoint in checkpoints.items():
         checkpoint = read_checkpoint()
         fitted = fitted_ranking(checkpoint, sessions, device)

@@ -14,9 +14,11 @@ from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.successors import Successors
 from tronrec.schemas import PADDING
 
 TREND, COUNTS, ITEM_TABLE = "trend", "item_counts", "item_embeddings"
+SUCCESSORS = "successors.items", "successors.gains"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class ModelFile:
                     f"The model's weights {name} are not finite; train it again with a "
                     "lower training.learning_rate"
                 )
-        terms = RankingTerms(card.parameters.ranking, tensors.get(TREND))
+        follow = [tensors[name] for name in SUCCESSORS if name in tensors]
+        successors = Successors(*follow) if follow else None
+        terms = RankingTerms(card.parameters.ranking, tensors.get(TREND), successors)
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
 
     def check_data(self, ids: pl.Series, fit: PackedSessions) -> None:
@@ -94,4 +98,6 @@ class ModelFile:
         }
         if self.terms.trend is not None:
             tensors[TREND] = self.terms.trend
+        if (follow := self.terms.successors) is not None:
+            tensors |= dict(zip(SUCCESSORS, (follow.items, follow.gains), strict=True))
         return Checkpoint(tensors, self.card)

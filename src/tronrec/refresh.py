@@ -161,11 +161,11 @@ def replace_if_better(  # noqa: PLR0913 - two models, and how they are measured
 
 
 def _export(
-    name: str, trained: Checkpoint, window: Window, *clicks: PackedSessions
+    name: str, trained: Checkpoint, window: Window, *sessions: PackedSessions
 ) -> Checkpoint:
-    """Return the model of a training, with a trend that is counted from `clicks`."""
-    parts, ranking = [part.items for part in clicks], trained.state.parameters.ranking
-    return export_model(name, trained, window.items, *parts, ranking=ranking)
+    """Return the model of a training, with terms that are counted from `sessions`."""
+    ranking = trained.state.parameters.ranking
+    return export_model(name, trained, window.items, *sessions, ranking=ranking)
 
 
 def judge(

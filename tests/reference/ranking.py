@@ -26,6 +26,12 @@ def scores_of_all(
         lag = clicks[::-1].index(item)
         scores[item - 1] += gains[min(lag, len(gains) - 1)]
         scores[item - 1] += terms.params.count_gain * math.log(clicks.count(item))
+    if terms.successors is not None:
+        follow = terms.successors.after(torch.tensor(clicks[-1:]), 1)
+        pairs = zip(follow.items[0].tolist(), follow.values[0].tolist(), strict=True)
+        for item, gain in pairs:
+            if item:
+                scores[item - 1] += terms.params.successors * gain
     found: list[float] = scores.tolist()
     return found
 

@@ -17,29 +17,31 @@ from tronrec.retrieval.scorer import Scorer
 ITEMS = 40
 
 
-def make_scorer(
-    seed: int, *, trend: bool, gains: list[float], count_gain: float = 0, **model
-) -> Scorer:
+def make_scorer(seed: int, ranking: RankingParams, **model) -> Scorer:
     torch.manual_seed(seed)
     params = ModelParams(hidden_size=8, feed_forward=8, window=9, layers=1, **model)
     recommender = Recommender(params, ITEMS).eval()
     recommender.item_embeddings.data[1:].normal_()
-    ranking = RankingParams(
-        trend=0.5 * trend, repeat_gains=gains, count_gain=count_gain
-    )
-    terms = RankingTerms(ranking, torch.randn(ITEMS + 1) if trend else None)
-    return Scorer(recommender, terms)
+    trend = torch.randn(ITEMS + 1) if ranking.trend else None
+    terms = RankingTerms(ranking, trend)
+    known = random_sessions(seed + 1, sessions=30, num_items=ITEMS, longest=5)
+    return Scorer(recommender, terms.with_successors(ITEMS, known))
 
 
-gains = st.lists(st.floats(-3, 3), max_size=4)
-count_gains = st.sampled_from([0, 0, 2, -2])
+rankings = st.builds(
+    RankingParams,
+    trend=st.sampled_from([0, 0.5]),
+    repeat_gains=st.lists(st.floats(-3, 3), max_size=4),
+    count_gain=st.sampled_from([0, 0, 2, -2]),
+    successors=st.sampled_from([0, 0.3]),
+)
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32), st.booleans(), gains, count_gains, st.integers(1, 50))
+@given(st.integers(0, 2**32), rankings, st.integers(1, 50))
 @torch.no_grad()
-def test_the_best_items_are_those_of_all_scores(seed, trend, gains, count_gain, k):
-    scorer = make_scorer(seed, trend=trend, gains=gains, count_gain=count_gain)
+def test_the_best_items_are_those_of_all_scores(seed, ranking, k):
+    scorer = make_scorer(seed, ranking)
     sessions = random_sessions(seed, sessions=6, num_items=ITEMS, longest=9)
     batch = SessionBatches(sessions, torch.device("cpu")).batch(
         sessions.offsets[:-1], sessions.offsets[1:]
@@ -59,13 +61,11 @@ def test_the_best_items_are_those_of_all_scores(seed, trend, gains, count_gain, 
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 2**32), st.booleans(), gains, count_gains)
+@given(st.integers(0, 2**32), rankings)
 @torch.no_grad()
-def test_the_order_of_the_best_is_that_of_the_evaluation(
-    seed, trend, gains, count_gain
-):
+def test_the_order_of_the_best_is_that_of_the_evaluation(seed, ranking):
     """The target's rank in the evaluation is its place in the list."""
-    scorer = make_scorer(seed, trend=trend, gains=gains, count_gain=count_gain)
+    scorer = make_scorer(seed, ranking)
     sessions = random_sessions(seed, sessions=8, num_items=ITEMS, longest=8)
     ranks = rank_targets(scorer.model, scorer.terms, sessions, depth=15).ranks
     batch = SessionBatches(sessions, torch.device("cpu")).batch(
@@ -82,7 +82,7 @@ def test_the_order_of_the_best_is_that_of_the_evaluation(
 @pytest.mark.parametrize("item_bias", [False, True])
 @torch.no_grad()
 def test_a_trend_adds_to_the_score_that_was_trained(item_bias):
-    scorer = make_scorer(0, trend=True, gains=[], item_bias=item_bias)
+    scorer = make_scorer(0, RankingParams(trend=0.5), item_bias=item_bias)
     model, terms = scorer.model, scorer.terms
     sessions = random_sessions(0, sessions=3, num_items=ITEMS, longest=6)
     batch = SessionBatches(sessions, torch.device("cpu")).batch(

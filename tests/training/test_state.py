@@ -54,8 +54,8 @@ def test_the_epoch_is_chosen_anew_among_the_weights_there_are(finished):
     measured = [record.epoch for record in trainer.history if record.validation]
     assert measured == sorted({before, 5})
     kept = save_state(trainer)
-    model, _ = load_best(kept, 25, DATA.fit.items)
-    terms = RankingTerms.count(trainer.params.ranking, 25, DATA.fit.items)
+    model, _ = load_best(kept, 25, DATA.fit)
+    terms = RankingTerms.count(trainer.params.ranking, 25, DATA.fit)
     found = measure(rank_targets(model, terms, DATA.validation), [20])
     best = trainer.history[trainer.best_epoch - 1].validation
     assert best == {name: found[name] for name in best}

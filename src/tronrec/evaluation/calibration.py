@@ -1,30 +1,32 @@
 """Ranking terms that fit themselves: chosen on validation sessions, without training.
 
-How much it counts that an item is clicked more of late, or was clicked in the session
-before, differs from shop to shop, and training cannot tell: a model is surer of what
-follows in sessions that it has learned. Held-out sessions can, in seconds:
+How much it counts that an item is clicked more of late, was clicked in the session
+before, or often followed its last click, differs from shop to shop, and training cannot
+tell: a model is surer of what follows in sessions that it has learned. Held-out
+sessions can, in seconds:
 
 1. For each trend there is a pass over the events, which keeps of each the scores of its
-   target, of its session's items, and of the best other items.
-2. From these alone, exact ranks under any gains of repeats are a few comparisons.
+   target, of the items that may gain, and of the best other items.
+2. From these alone, exact ranks under any gains are a few comparisons.
 3. The terms found replace the plain ranking, or those that were configured, only where
    they are better by more than the chance of the sessions explains.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Int
 
 from tronrec.data.packed import PackedSessions
+from tronrec.evaluation.gain_events import DEPTH, GainEvents
 from tronrec.evaluation.metrics import mean_reciprocal_rank, recall
-from tronrec.evaluation.repeat_events import DEPTH, RepeatEvents
 from tronrec.evaluation.significance import session_scores
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams
 from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.successors import count_successors
 
 EVENTS = 30_000
 """Events that are looked at, of the newest sessions: enough to tell .3 % apart."""
@@ -33,6 +35,8 @@ MEMORIES = 0.02, 0.15
 """Tried for the best trend, beside the memory that is configured."""
 STEPS = 2.0, 1.0, 0.5, 0.25
 """By which gains are raised and lowered, one after the other."""
+SUCCESSORS = 0.2
+"""A step of the weight of successors, as a share of one of a gain."""
 MARGIN = 2.0
 """Standard errors by which terms must be better."""
 
@@ -42,11 +46,11 @@ class Trial:
     """Ranking terms, and how well they rank."""
 
     params: RankingParams
-    events: RepeatEvents
+    events: GainEvents
     ranks: Int[np.ndarray, "events"]
 
     @classmethod
-    def of(cls, params: RankingParams, events: RepeatEvents) -> Self:
+    def of(cls, params: RankingParams, events: GainEvents) -> Self:
         """Rank the events."""
         return cls(params, events, events.rank(params))
 
@@ -85,7 +89,7 @@ class Calibration:
 def calibrate(
     model: Recommender,
     params: RankingParams,
-    clicks: Int[np.ndarray, "clicks"],
+    known: PackedSessions,
     sessions: PackedSessions,
 ) -> Calibration:
     """Return the ranking terms that rank held-out sessions best.
@@ -93,12 +97,12 @@ def calibrate(
     Args:
         model: A trained model, on the device to be used.
         params: The terms as they are configured.
-        clicks: Items of the clicks that the model was trained on, by which the trend
-            is counted.
+        known: The sessions that the model was trained on, from which trend and
+            successors are counted.
         sessions: Sessions that it was not trained on, at least one.
     """
     sessions = _newest(sessions)
-    passes = _Passes(model, clicks, sessions)
+    passes = _Passes(model, known, sessions)
     none = RankingParams(trend=0, trend_memory=params.trend_memory)
     plain = passes.try_terms(none)
     trials = {"plain": plain, "configured": passes.try_terms(params)}
@@ -124,7 +128,7 @@ def fit_gains(
     sessions: PackedSessions,
     progress: str | None,
 ) -> RankingTerms:
-    """Return `terms` with the gains of repeats that rank held-out sessions best.
+    """Return `terms` with the gains that rank held-out sessions best.
 
     They stay as they are where no others are better by more than chance. One pass over
     the events: how good an epoch is shows only with the gains that fit it.
@@ -135,13 +139,13 @@ def fit_gains(
         sessions: Sessions that it was not trained on, at least one.
         progress: What the progress is called; None: none is shown.
     """
-    events = RepeatEvents.collect(model, terms, _newest(sessions), progress)
+    events = GainEvents.collect(model, terms, _newest(sessions), progress)
     configured = Trial.of(terms.params, events)
     start = Trial.of(terms.params.without_gains(), events)
     fitted = _fit_gains(start, _merit(start))
     if not _is_surely_better(fitted, configured):
         return terms
-    return RankingTerms(fitted.params, terms.trend)
+    return replace(terms, params=fitted.params)
 
 
 class _Passes:
@@ -150,21 +154,24 @@ class _Passes:
     def __init__(
         self,
         model: Recommender,
-        clicks: Int[np.ndarray, "clicks"],
+        known: PackedSessions,
         sessions: PackedSessions,
     ) -> None:
-        self.model, self.clicks, self.sessions = model, clicks, sessions
-        self.known: dict[tuple[float, float], RepeatEvents] = {}
+        self.model, self.known, self.sessions = model, known, sessions
+        self.successors = count_successors([known], model.num_items)
+        self.tried: dict[tuple[float, float], GainEvents] = {}
 
     def try_terms(self, params: RankingParams) -> Trial:
         """Rank the events; those of a trend that was tried are looked up."""
         key = params.trend, params.trend_memory
-        if key not in self.known:
-            terms = RankingTerms.count(params, self.model.num_items, self.clicks)
-            self.known[key] = RepeatEvents.collect(
+        if key not in self.tried:
+            trend = params.without_gains()
+            terms = RankingTerms.count(trend, self.model.num_items, self.known)
+            terms = replace(terms, successors=self.successors)
+            self.tried[key] = GainEvents.collect(
                 self.model, terms, self.sessions, "calibration"
             )
-        return Trial.of(params, self.known[key])
+        return Trial.of(params, self.tried[key])
 
 
 def _newest(sessions: PackedSessions) -> PackedSessions:
@@ -192,10 +199,10 @@ def _merit(plain: Trial) -> Callable[[Trial], float]:
 def _fit_gains(start: Trial, merit: Callable[[Trial], float]) -> Trial:
     """Return the terms with the gains that rank best, found one after the other.
 
-    They are of the last click, of the one before it, of all before, and of the number
-    of clicks.
+    They are of the last click, of the one before it, of all before, of the number of
+    clicks, and of successors.
     """
-    best, gains = start, [0.0, 0.0, 0.0, 0.0]
+    best, gains = start, [0.0, 0.0, 0.0, 0.0, 0.0]
     for step in STEPS:
         moved = True
         while moved:
@@ -204,6 +211,8 @@ def _fit_gains(start: Trial, merit: Callable[[Trial], float]) -> Trial:
                 for change in (step, -step):
                     tried = gains.copy()
                     tried[index] += change
+                    if tried[-1] < 0:
+                        continue
                     trial = Trial.of(_with_gains(best.params, tried), best.events)
                     if merit(trial) > merit(best):
                         best, gains, moved = trial, tried, True
@@ -212,8 +221,12 @@ def _fit_gains(start: Trial, merit: Callable[[Trial], float]) -> Trial:
 
 
 def _with_gains(params: RankingParams, gains: Sequence[float]) -> RankingParams:
-    *by_lag, by_count = gains
-    update = {"repeat_gains": tuple(by_lag), "count_gain": by_count}
+    *by_lag, by_count, successors = gains
+    update = {
+        "repeat_gains": tuple(by_lag),
+        "count_gain": by_count,
+        "successors": SUCCESSORS * successors,
+    }
     return params.model_copy(update=update)
 
 

@@ -25,6 +25,9 @@ class RankingParams(Params):
     count_gain: float = 0
     """What the score of an item of the session gains for the natural logarithm of its
     clicks there."""
+    successors: float = Field(0, ge=0)
+    """What the score of an item gains where it often came after the last click's item
+    of late, or before it: at most six times this; 0: nothing."""
     calibrate: bool = False
     """Whether trend and gains are chosen anew on the validation sessions after
     training, in seconds. What is configured is tried as well. Epochs are then compared
@@ -36,8 +39,9 @@ class RankingParams(Params):
         return self.repeat_gains or (0.0,)
 
     def without_gains(self) -> Self:
-        """Return the same terms, with repeats scored as other items are."""
-        return self.model_copy(update={"repeat_gains": (), "count_gain": 0.0})
+        """Return the same terms, without what single items gain after a session."""
+        none = {"repeat_gains": (), "count_gain": 0.0, "successors": 0.0}
+        return self.model_copy(update=none)
 
     @property
     def favours_repeats(self) -> bool:
@@ -45,8 +49,9 @@ class RankingParams(Params):
         return bool(self.repeat_gains) or self.count_gain != 0
 
     def describe(self) -> str:
-        """Return trend and gains in a few words."""
+        """Return all terms in a few words."""
         gains = ", ".join(f"{gain:g}" for gain in self.repeat_gains) or "none"
         counts = f", by clicks {self.count_gain:g}" if self.count_gain else ""
         trend = f"trend {self.trend:g} (memory {self.trend_memory:g})"
-        return f"{trend}, gains {gains}{counts}"
+        follows = f", successors {self.successors:g}" if self.successors else ""
+        return f"{trend}, gains {gains}{counts}{follows}"

@@ -33,6 +33,7 @@ class PaddedRecommender(nn.Module):
         self.table = file.terms.widen_items(file.model.item_embeddings)
         self.ranking = file.terms.params
         self.gains = torch.tensor(self.ranking.gains_by_lag)
+        self.successors = file.terms.successors if self.ranking.successors else None
 
     def forward(
         self, items: Int[Tensor, "sessions clicks"]
@@ -50,6 +51,11 @@ class PaddedRecommender(nn.Module):
         scores = self._widen(hidden.gather(1, last)[:, 0]) @ self.table.T[:, 1:]
         if self.ranking.favours_repeats:
             scores = self._add_gains(scores, items, lengths)
+        if self.successors is not None:
+            clicked = items.gather(1, (lengths - 1)[:, None])[:, 0]
+            follow = self.successors.after(clicked, self.ranking.successors)
+            places = (follow.items - 1).clamp(min=0)
+            scores = scores.scatter_add(1, places, follow.values)
         best = scores.topk(self.k, dim=1)
         return best.indices + 1, best.values
 

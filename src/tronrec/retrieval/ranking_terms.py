@@ -1,40 +1,54 @@
 """What an item's score has beside the product of hidden state and item vector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from tronrec.batches import Batch
+from tronrec.data.packed import PackedSessions
 from tronrec.params import RankingParams
+from tronrec.retrieval.gains import Gains
+from tronrec.retrieval.repeats import find_repeats
+from tronrec.retrieval.successors import Successors, count_successors
 from tronrec.retrieval.trend import count_trend
 
 
 @dataclass(frozen=True)
 class RankingTerms:
-    """The trend of each item, and what the session's own items gain."""
+    """The trend of each item, and what some items gain after a session."""
 
     params: RankingParams
     trend: Float[Tensor, "rows"] | None
     """Log of the recent by the overall share of clicks, by item number; None: the score
     has no trend."""
+    successors: Successors | None = None
+    """What followed each item of late; None: nothing gains by that."""
 
     @classmethod
     def count(
-        cls, params: RankingParams, num_items: int, *clicks: Int[np.ndarray, "clicks"]
+        cls, params: RankingParams, num_items: int, *sessions: PackedSessions
     ) -> Self:
-        """Count the trend where it is part of the score.
+        """Count what is part of the score.
 
         Args:
             params: The terms.
             num_items: Items of the catalogue.
-            clicks: Items of all clicks, in parts; sessions in the order of their first.
+            sessions: All sessions, in parts, by their start.
         """
-        if not params.trend:
-            return cls(params, None)
-        return cls(params, count_trend(clicks, num_items, params.trend_memory))
+        trend = successors = None
+        if params.trend:
+            clicks = [part.items for part in sessions]
+            trend = count_trend(clicks, num_items, params.trend_memory)
+        if params.successors:
+            successors = count_successors(sessions, num_items)
+        return cls(params, trend, successors)
+
+    def with_successors(self, num_items: int, *sessions: PackedSessions) -> Self:
+        """Return the same terms with successors, which calibration tries, counted."""
+        return replace(self, successors=count_successors(sessions, num_items))
 
     def widen_items(
         self, item_embeddings: Float[Tensor, "rows size"]
@@ -55,3 +69,20 @@ class RankingTerms:
         if self.trend is None:
             return hidden
         return torch.cat([hidden, torch.ones_like(hidden[:, :1])], 1)
+
+    def find_gains(self, batch: Batch, counted: Bool[Tensor, "events"]) -> Gains | None:
+        """Return what gains after the events that count; None: nothing does.
+
+        Args:
+            batch: The sessions.
+            counted: Which of its events count.
+        """
+        found = []
+        if self.params.favours_repeats:
+            found.append(find_repeats(batch, counted, self.params))
+        if self.successors is not None and self.params.successors:
+            last = batch.clicks[batch.inputs[counted]]
+            found.append(self.successors.after(last, self.params.successors))
+        if not found:
+            return None
+        return found[0] if len(found) == 1 else found[0].join(found[1])

@@ -1,9 +1,9 @@
 """The one scorer: what evaluation ranks by is what a trained model recommends.
 
 An item's score after a session is the product of hidden state and item vector, and the
-ranking terms: trend, and gains of the session's own items. `Scorer` puts them together
-for the whole catalogue, exactly; nothing else in this project computes a score that
-decides a rank.
+ranking terms: trend, and gains of the session's own items and of successors. `Scorer`
+puts them together for the whole catalogue, exactly; nothing else in this project
+computes a score that decides a rank.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from tronrec.models.recommender import Recommender
 from tronrec.params import Search
 from tronrec.retrieval.approximate_top_k import ApproximateTopK
 from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
+from tronrec.retrieval.gains import Gains
 from tronrec.retrieval.ranking_terms import RankingTerms
-from tronrec.retrieval.repeats import Repeats, find_repeats
 from tronrec.retrieval.states import states_that_count
 
 
@@ -29,13 +29,13 @@ class SessionScores:
 
     index: ExactTopK
     hidden: Float[Tensor, "events size"]
-    repeats: Repeats | None
+    gains: Gains | None
 
     def of(self, items: Int[Tensor, "events"]) -> Float[Tensor, "events"]:
         """Return the score of one item of each event."""
         every = torch.arange(len(items), device=items.device)
         scores = self.index.score(self.hidden, every, items)
-        return scores if self.repeats is None else scores + self.repeats.gain(items)
+        return scores if self.gains is None else scores + self.gains.of(items)
 
     def of_all(self, items: Int[Tensor, "items"]) -> Float[Tensor, "events items"]:
         """Return the score of each of some distinct items, for each event."""
@@ -43,17 +43,17 @@ class SessionScores:
         event = torch.arange(events, device=items.device).repeat_interleave(count)
         scores = self.index.score(self.hidden, event, items.repeat(events))
         scores = scores.view(events, count)
-        return scores if self.repeats is None else scores + self.repeats.gains_of(items)
+        return scores if self.gains is None else scores + self.gains.of_all(items)
 
     def best_items(self, k: int) -> ScoredItems:
         """Return every item among the best `k` of each event, and some others.
 
         An item that is left out scores less than `k` others. Pairs are in no order.
         """
-        if self.repeats is None:
+        if self.gains is None:
             return self.index.search(self.hidden, k)
-        best = self.index.search(self.hidden, k + self.repeats.surplus)
-        return self.repeats.add_gains(best, self.index, self.hidden)
+        best = self.index.search(self.hidden, k + self.gains.surplus)
+        return self.gains.add_to(best, self.index, self.hidden)
 
 
 class Scorer:
@@ -82,8 +82,5 @@ class Scorer:
         """Return the scores after those events of a batch that count."""
         states = states_that_count(self.model, batch, counted)
         hidden = self.terms.widen_hidden(states)
-        params = self.terms.params
-        repeats = (
-            find_repeats(batch, counted, params) if params.favours_repeats else None
-        )
-        return SessionScores(self.index, hidden, repeats)
+        gains = self.terms.find_gains(batch, counted)
+        return SessionScores(self.index, hidden, gains)

@@ -4,11 +4,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import polars as pl
-from jaxtyping import Int
 
 from tronrec.checkpoint import Checkpoint, ModelCard
+from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.evaluation.calibration import calibrate
 from tronrec.model_file import ModelFile
@@ -25,7 +24,7 @@ def export_model(
     name: str,
     checkpoint: Checkpoint,
     items: pl.DataFrame,
-    *clicks: Int[np.ndarray, "clicks"],
+    *sessions: PackedSessions,
     ranking: RankingParams,
 ) -> Checkpoint:
     """Return the model of the best epoch of a training, ready to be served.
@@ -34,11 +33,11 @@ def export_model(
         name: The name of the system.
         checkpoint: The training.
         items: The item index.
-        clicks: Items of all clicks up to now, in parts; the trend is counted from them.
+        sessions: All sessions up to now, in parts; its terms are counted from them.
         ranking: The ranking terms it is to have.
     """
     state = checkpoint.state
-    model, terms = load_best(checkpoint, items.height, *clicks, ranking=ranking)
+    model, terms = load_best(checkpoint, items.height, *sessions, ranking=ranking)
     epoch = best_epoch(state.history, state.parameters.training.choose_by)
     card = ModelCard(
         system=name,
@@ -65,10 +64,9 @@ def calibrate_ranking(
     """
     if not params.calibrate or not len(sessions.validation):
         return {"ranking": params.model_dump(mode="json"), "chosen": "configured"}
-    clicks = sessions.fit.items
-    model, _ = load_best(checkpoint, sessions.num_items, clicks)
+    model, _ = load_best(checkpoint, sessions.num_items, sessions.fit)
     model = model.to(choose_device(device))
-    calibration = calibrate(model, params, clicks, sessions.validation)
+    calibration = calibrate(model, params, sessions.fit, sessions.validation)
     for name, trial in calibration.trials.items():
         logger.info("%s: %s, %s", name, trial.params.describe(), trial.metrics)
     logger.info("Ranking terms chosen on validation: %s", calibration.chosen)

@@ -104,7 +104,9 @@ class Trainer:
             warn_of_oversize(params, items=data.num_items, sessions=len(data.fit))
         torch.manual_seed(params.training.seed)
         self.model = Recommender(params.model, data.num_items).to(self.device)
-        self.terms = RankingTerms.count(params.ranking, data.num_items, data.fit.items)
+        self.terms = RankingTerms.count(params.ranking, data.num_items, data.fit)
+        if params.ranking.calibrate:
+            self.terms = self.terms.with_successors(data.num_items, data.fit)
         self.item_optimizer, self.encoder_optimizer = choose_optimizers(
             params.training, self.model.item_embeddings, self.model.encoder.parameters()
         )

@@ -10,8 +10,6 @@ are, and nothing is trained again.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
-from jaxtyping import Int
 from torch import Tensor
 
 from tronrec.checkpoint import (
@@ -21,6 +19,7 @@ from tronrec.checkpoint import (
     training_key,
     with_prefix,
 )
+from tronrec.data.packed import PackedSessions
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams, SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
@@ -114,24 +113,24 @@ def train(trainer: Trainer, last: Checkpoint | None) -> Iterator[Trainer]:
 def load_best(
     checkpoint: Checkpoint,
     num_items: int,
-    *clicks: Int[np.ndarray, "clicks"],
+    *sessions: PackedSessions,
     ranking: RankingParams | None = None,
 ) -> tuple[Recommender, RankingTerms]:
     """Return the model of the best epoch, and its ranking terms.
 
-    The trend is counted anew, up to the newest of `clicks`: those that were held out to
+    They are counted anew, up to the newest of `sessions`: those that were held out to
     choose the epoch are known by now.
 
     Args:
         checkpoint: A training.
         num_items: Items of the catalogue.
-        clicks: Items of all clicks up to now, in parts.
+        sessions: All sessions up to now, in parts.
         ranking: The terms; None: those it was trained with.
     """
     system = checkpoint.state.parameters
     model = Recommender(system.model, num_items)
     model.load_state_dict(checkpoint.part("best"))
-    return model, RankingTerms.count(ranking or system.ranking, num_items, *clicks)
+    return model, RankingTerms.count(ranking or system.ranking, num_items, *sessions)
 
 
 def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:

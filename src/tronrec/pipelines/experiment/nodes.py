@@ -73,13 +73,12 @@ def replay_test(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     from tronrec.training.export import export_model, fitted_ranking
     from tronrec.training.loop import TrainingSessions
 
-    clicks = fit.items, validation.items
     sessions = TrainingSessions(fit, validation, items.height)
     systems = {}
     for name in experiment.weights:
         checkpoint = checkpoints[name]()
         ranking = fitted_ranking(checkpoint, sessions, device)
-        model = export_model(name, checkpoint, items, *clicks, ranking=ranking)
+        model = export_model(name, checkpoint, items, fit, validation, ranking=ranking)
         systems[name] = _lists_of(model, device)
     times = test_clicks.select(pl.col(TIME).dt.epoch("ms")).collect(engine="streaming")
     visits = find_visits(test, times.to_series().to_numpy(), replayed)

@@ -78,5 +78,4 @@ def select_model(  # noqa: PLR0913, PLR0917 - a node's inputs come one by one
     from tronrec.training.export import export_model
 
     ranking = RankingParams.model_validate(calibration["ranking"])
-    clicks = fit.items, validation.items
-    return export_model(name, checkpoint, items, *clicks, ranking=ranking)
+    return export_model(name, checkpoint, items, fit, validation, ranking=ranking)
