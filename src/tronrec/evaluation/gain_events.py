@@ -77,7 +77,8 @@ class GainEvents:
         scorer, parts = Scorer(model.eval(), plain), []
         label, shown = progress or "", progress is not None
         with Progress(label, total, "events", shown=shown) as bar:
-            for part in _parts(scorer, terms.successors, sessions):
+            follow = terms.to(model.item_embeddings.device).successors
+            for part in _parts(scorer, follow, sessions):
                 parts.append(part)
                 bar.update(len(part[0]))
         counts = np.diff(sessions.offsets) - 1

@@ -50,6 +50,14 @@ class RankingTerms:
         """Return the same terms with successors, which calibration tries, counted."""
         return replace(self, successors=count_successors(sessions, num_items))
 
+    def to(self, device: torch.device) -> Self:
+        """Return the same terms on a device."""
+        return replace(
+            self,
+            trend=None if self.trend is None else self.trend.to(device),
+            successors=self.successors and self.successors.to(device),
+        )
+
     def widen_items(
         self, item_embeddings: Float[Tensor, "rows size"]
     ) -> Float[Tensor, "rows wider"]:
@@ -59,8 +67,8 @@ class RankingTerms:
         """
         if self.trend is None:
             return item_embeddings
-        trend = self.trend.to(item_embeddings.device)
-        return torch.cat([item_embeddings, self.params.trend * trend[:, None]], 1)
+        trend = self.params.trend * self.trend[:, None]
+        return torch.cat([item_embeddings, trend.to(item_embeddings.device)], 1)
 
     def widen_hidden(
         self, hidden: Float[Tensor, "events size"]

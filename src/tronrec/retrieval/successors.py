@@ -8,6 +8,7 @@ of the score, as a wide part is beside a deep one, and no recommender of their o
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -46,12 +47,13 @@ class Successors:
     """log(1 + share / `FLOOR`), where the share is that of the item's pairs; 0 for
     padding."""
 
+    def to(self, device: torch.device) -> Self:
+        """Return the same on a device."""
+        return type(self)(self.items.to(device), self.gains.to(device))
+
     def after(self, items: Int[Tensor, "events"], weight: float) -> Gains:
         """Return what is likely to follow a click on some items, and gains for that."""
-        found, gains = (
-            part.to(items.device)[items] for part in (self.items, self.gains)
-        )
-        return Gains(found.long(), weight * gains)
+        return Gains(self.items[items].long(), weight * self.gains[items])
 
 
 def count_successors(sessions: Sequence[PackedSessions], num_items: int) -> Successors:
