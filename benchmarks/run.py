@@ -113,12 +113,13 @@ class Bench:
 
     def _epochs(self, block: dict[str, Any], case: Case) -> tuple[float, float]:
         """Return the seconds of a system's step, and its epochs in an hour."""
-        params = SystemParams.model_validate(block)
+        share = len(case.sessions) / case.sessions_per_epoch
+        clicks = int(len(case.sessions.items) / share)
+        params = SystemParams.model_validate(block).sized_for(clicks)
         training = PackedTraining(params, case, self.device)
         usual(training.step, most=8, least=2)  # a warm-up
         seconds = usual(training.step)
         steps = training.trainer.batches.steps(params.training.batch_size)
-        share = len(case.sessions) / case.sessions_per_epoch
         return seconds, 3600 * share / (seconds * steps)
 
     def stages(self) -> None:

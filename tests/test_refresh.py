@@ -90,6 +90,13 @@ def test_a_better_model_takes_the_place(former):
     assert "The new model takes the former one's place; on the newest" in record["why"]
 
 
+def test_a_refresh_has_the_members_of_the_former_model(former):
+    model = SYSTEM.model.model_copy(update={"members": 5, "member_clicks": 10})
+    system = SYSTEM.model_copy(update={"model": model})
+    found = refreshed_system(system, RefreshParams(), former.card)
+    assert found.model == SYSTEM.model
+
+
 def test_the_trend_is_of_all_clicks_in_use_and_of_earlier_ones_in_the_judgement(former):
     window = make_window()
     checkpoint, model, record = refresh(former, window, tolerance=1)

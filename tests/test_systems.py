@@ -337,6 +337,18 @@ def test_all_problems_are_listed_once_and_where_they_are_written() -> None:
     ]
 
 
+@given(st.integers(1, 9), st.integers(1, 10**9), st.integers(1, 10**9))
+def test_a_large_log_has_fewer_members(members, clicks, most):
+    model = ModelParams(members=members, member_clicks=most)
+    found = model.members_of(clicks)
+    assert found == 1 or found * clicks <= most
+    assert found == members or (found + 1) * clicks > most
+    sized = SystemParams(model=model).sized_for(clicks)
+    assert sized.model.members == found
+    assert sized.sized_for(10 * clicks) == sized
+    assert ModelParams(members=members).members_of(clicks) == members
+
+
 @pytest.mark.parametrize(
     ("model", "problem"),
     [

@@ -60,7 +60,8 @@ def refreshed_system(
 ) -> SystemParams:
     """Return the system as a refresh trains it.
 
-    Ranking terms that were calibrated are those of the former model.
+    Ranking terms that were calibrated are those of the former model, and so is the
+    number of members where it depends on the log.
     """
     changes: dict[str, Any] = {
         "epochs": params.epochs,
@@ -73,7 +74,12 @@ def refreshed_system(
     training = system.training.model_copy(update=changes)
     calibrated = system.ranking.calibrate
     ranking = former.parameters.ranking if calibrated else system.ranking
-    return system.model_copy(update={"training": training, "ranking": ranking})
+    model = system.model
+    if model.member_clicks is not None:
+        members = former.parameters.model.members
+        model = model.model_copy(update={"members": members, "member_clicks": None})
+    blocks = {"model": model, "training": training, "ranking": ranking}
+    return system.model_copy(update=blocks)
 
 
 def train_on(  # noqa: PLR0913 - what a training needs

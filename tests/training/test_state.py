@@ -9,7 +9,7 @@ from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.training.loop import Trainer, TrainingSessions, fit
-from tronrec.training.state import load_best, resume, save_state, train
+from tronrec.training.state import choose_last, load_best, resume, save_state, train
 
 cpu = torch.device("cpu")
 DATA = TrainingSessions(
@@ -62,6 +62,18 @@ def test_the_epoch_is_chosen_anew_among_the_weights_there_are(finished):
     assert best["mrr@20"] == max(
         record.validation["mrr@20"] for record in trainer.history if record.validation
     )
+
+
+def test_the_members_of_a_training_are_those_of_its_log():
+    clicks = len(DATA.fit.items)
+    shape = {"hidden_size": 8, "feed_forward": 8, "window": 6}
+    rule = shape | {"members": 3, "member_clicks": 2 * clicks}
+    trainer = Trainer(make_params(model=rule), DATA, cpu)
+    assert trainer.params.model.members == 2
+    kept = save_state(trainer)
+    assert kept.state.parameters == make_params(model=shape | {"members": 2})
+    checkpoints = {"another": pytest.fail, kept.state.key: lambda: kept}
+    assert choose_last(checkpoints, make_params(model=rule), DATA) is kept
 
 
 def test_the_terms_it_was_trained_with_are_measured_once(finished):

@@ -51,6 +51,19 @@ def test_a_trial_may_learn_from_the_newest_sessions_only(data):
     ]
 
 
+def test_a_trial_has_the_members_of_the_whole_log(data, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "tronrec.tuning.objective.Trainer", lambda system, *_: made.append(system)
+    )
+    rule = {"members": 3, "member_clicks": 2 * len(data.fit.items)}
+    model = SYSTEM.model.model_copy(update=rule)
+    train = choose_train(make_params(sessions=10), data, cpu)
+    with pytest.raises(AttributeError):
+        next(iter(train(SYSTEM.model_copy(update={"model": model}))))
+    assert made[0].model.members == 2
+
+
 @pytest.mark.parametrize("count", [1, 7, 40, 99])
 def test_the_newest_sessions_are_the_last(data, count):
     sessions = data.fit

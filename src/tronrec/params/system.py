@@ -39,6 +39,15 @@ class ModelParams(Params):
     """Models of this shape that learn side by side, each from weights of its own. An
     item's score is the mean of theirs, and costs as much as one of a model so many
     times as wide."""
+    member_clicks: int | None = Field(None, ge=1)
+    """Clicks that all members learn from in a pass over the training sessions, at most:
+    a log of more than a part of that has fewer members, one at least; null: any."""
+
+    def members_of(self, clicks: int) -> int:
+        """Return the members that learn from a log of so many clicks."""
+        if self.member_clicks is None:
+            return self.members
+        return max(1, min(self.members, self.member_clicks // max(1, clicks)))
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
@@ -192,6 +201,11 @@ class SystemParams(Params):
     loss: LossParams = LossParams()
     training: TrainingParams = TrainingParams()
     ranking: RankingParams = RankingParams()
+
+    def sized_for(self, clicks: int) -> Self:
+        """Return the system with the members that a log of so many clicks has."""
+        members = {"members": self.model.members_of(clicks), "member_clicks": None}
+        return self.model_copy(update={"model": self.model.model_copy(update=members)})
 
     def deciding_weights(self) -> dict[str, Any]:
         """Return the parameters that decide the weights, by their full names.

@@ -95,6 +95,7 @@ class Trainer:
                 f"{len(data.fit)} training sessions are left, and 2 are needed: "
                 "lower filtering.min_item_support or splitting.validation_days"
             )
+        params = params.sized_for(len(data.fit.items))
         self.params, self.data, self.device = params, data, device
         self.validation = sample_validation(
             data.validation, params.training.validation_sessions, data.num_items

@@ -97,7 +97,8 @@ def choose_last(
     """
     if not checkpoints:
         return None
-    key = training_key(system, sessions.fingerprints())
+    sized = system.sized_for(len(sessions.fit.items))
+    key = training_key(sized, sessions.fingerprints())
     return checkpoints[key if key in checkpoints else next(iter(checkpoints))]()
 
 

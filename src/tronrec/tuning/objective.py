@@ -15,12 +15,13 @@ def choose_train(
     params: TuningParams, data: TrainingSessions, device: torch.device
 ) -> Train:
     """Return the function that trains a system as a trial does."""
+    clicks = len(data.fit.items)
     if params.sessions is not None:
         newest_fit = newest(data.fit, params.sessions)
         data = TrainingSessions(newest_fit, data.validation, data.num_items)
 
     def train(system: SystemParams) -> Iterator[Epoch]:
-        trainer = Trainer(system, data, device)
+        trainer = Trainer(system.sized_for(clicks), data, device)
         for state in fit(trainer):
             history, metric = state.history, params.metric
             yield Epoch(

@@ -5,6 +5,7 @@ import torch
 
 from reference.data import random_sessions
 from tronrec.data.packed import PackedSessions
+from tronrec.model_file import ModelFile
 from tronrec.params import (
     LossParams,
     ModelParams,
@@ -15,6 +16,7 @@ from tronrec.params import (
 )
 from tronrec.pipelines import evaluation, training
 from tronrec.pipelines.training import nodes
+from tronrec.retrieval.successors import count_successors
 from tronrec.retrieval.trend import count_trend
 
 
@@ -32,7 +34,7 @@ def test_an_interrupted_run_is_resumed_from_its_own_checkpoint():
     assert {"checkpoint", "history", "model"} <= pipeline.datasets()
 
 
-def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
+def test_the_terms_of_what_is_served_go_up_to_the_newest_click():
     """Sessions that were held out to choose the epoch are no secret any more."""
     fit, held_out = (
         random_sessions(seed, sessions=20, num_items=9, longest=6) for seed in (0, 1)
@@ -51,13 +53,18 @@ def test_the_trend_of_what_is_served_goes_up_to_the_newest_click():
         items,
         {},
     )
-    ranking = RankingParams(trend=0.5, trend_memory=0.2)
+    ranking = RankingParams(trend=0.5, trend_memory=0.2, successors=0.3)
     calibration = nodes.calibrate_ranking(
         checkpoint, ranking, items, fit, held_out, "cpu"
     )
     model = nodes.select_model("mine", checkpoint, calibration, items, fit, held_out)
     served = model.tensors["trend"]
     assert torch.equal(served, count_trend([fit.items, held_out.items], 9, 0.2))
+    expected = count_successors([fit, held_out], 9)
+    terms = ModelFile.read(model).terms
+    assert terms.successors is not None
+    assert torch.equal(terms.successors.items, expected.items)
+    assert torch.equal(terms.successors.gains, expected.gains)
 
 
 @pytest.mark.parametrize("held_out", [True, False])
