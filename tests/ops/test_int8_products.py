@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from numba import njit
-from numba.core import caching
 
 from tronrec.ops.coarse_table import WORD
 from tronrec.ops.int8_products import (
     GROUP,
-    _compiled,
     find_members,
     group_maxima,
 )
@@ -54,14 +51,3 @@ def test_all_are_members_of_what_has_no_limit():
     found = find_members(rows, states, group_maxima(rows, states), least)
     assert found[0].tolist() == [0] * 20 + [1] * 20
     assert found[1].tolist() == [*range(20)] * 2
-
-
-def test_it_is_compiled_where_nothing_can_be_kept(monkeypatch):
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-
-    def double(number):
-        return 2 * number
-
-    with pytest.raises(RuntimeError, match="cannot cache"):
-        njit(cache=True)(double)
-    assert _compiled(double)(21) == 42

@@ -7,17 +7,18 @@ finds it in vectors of the right shape, on any processor, but not in a plain loo
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from tronrec.ops.compiled import compiled, in_parts
 
 GROUP = 16
 """Rows of which only the largest product is kept. This and the constants below belong
@@ -89,18 +90,10 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, found)
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Return the function compiled at its first call, and kept where that may be."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder may be written
-        return njit(nogil=True)(function)
-
-
 _products_with_one, _products_with_four = map(_products_with, (1, TOGETHER))
 
 
-@_compiled
+@compiled
 def _group_maxima(rows: Any, states: Any, maxima: Any, low: int, high: int) -> None:
     count = len(states)
     together = count - count % TOGETHER
@@ -122,7 +115,7 @@ def _group_maxima(rows: Any, states: Any, maxima: Any, low: int, high: int) -> N
             maxima[event, group] = most
 
 
-@_compiled
+@compiled
 def _find_members(rows: Any, states: Any, maxima: Any, least: Any, found: Any) -> int:
     count = 0
     for event in range(len(states)):
@@ -152,14 +145,7 @@ def group_maxima(
     given = rows.contiguous(), states.contiguous(), maxima
     arrays: tuple[Any, ...] = tuple(tensor.numpy() for tensor in given)
     threads = min(torch.get_num_threads(), 1 + len(rows) * events // SHARE)
-    if threads == 1:
-        _group_maxima(*arrays, 0, groups)
-        return maxima
-    cuts = [groups * part // threads for part in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        parts = [pool.submit(_group_maxima, *arrays, *part) for part in pairwise(cuts)]
-    for part in parts:
-        part.result()
+    in_parts(partial(_group_maxima, *arrays), groups, threads)
     return maxima
 
 

@@ -4,19 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from tronrec.ops.row_adam import adam_rows
 from tronrec.ops.sparse_grad import SparseGradient
 from tronrec.params import TrainingParams
 
-BETAS = (0.9, 0.999)
-EPSILON = 1e-8
 ADAGRAD_START = 1e-6
 """Of Adagrad's sums, as in GRU4Rec's official code. From 0, the first move of a row is
 as long as the learning rate, however small its gradient: negatives are thrown about."""
-SLAB = 4096
-"""Rows moved at once, so that what is computed on the way stays in a CPU's cache."""
 
 
 class RowOptimizer(ABC):
@@ -26,23 +23,9 @@ class RowOptimizer(ABC):
         """Begin; `table` and the moments of its rows are updated in place."""
         self.table, self.moments = table, moments
 
-    @torch.no_grad()
+    @abstractmethod
     def step(self, gradients: SparseGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
-        slabs = (
-            torch.split(gradients.item_ids, SLAB),
-            torch.split(gradients.values, SLAB),
-        )
-        for rows, gradient in zip(*slabs, strict=True):
-            update = self._update(rows, gradient)
-            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
-            self.table.index_copy_(0, rows, moved)
-
-    @abstractmethod
-    def _update(
-        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
-    ) -> Float[Tensor, "rows size"]:
-        """Change the moments of some rows; return by what a rate of 1 lowers them."""
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors a resumed run needs."""
@@ -71,7 +54,13 @@ class RowAdam(RowOptimizer):
     def step(self, gradients: SparseGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
         self.steps += 1
-        super().step(gradients, learning_rate / (1 - BETAS[0] ** self.steps))
+        adam_rows(
+            self.table,
+            (self.mean, self.square),
+            gradients,
+            learning_rate=learning_rate,
+            step=self.steps,
+        )
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors a resumed run needs."""
@@ -82,18 +71,6 @@ class RowAdam(RowOptimizer):
         super().restore(state)
         self.steps = int(state["steps"])
 
-    def _update(
-        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
-    ) -> Float[Tensor, "rows size"]:
-        beta_mean, beta_square = BETAS
-        mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - beta_mean)
-        square = self.square.index_select(0, rows).mul_(beta_square)
-        square.addcmul_(gradient, gradient, value=1 - beta_square)
-        self.mean.index_copy_(0, rows, mean)
-        self.square.index_copy_(0, rows, square)
-        root = (1 - beta_square**self.steps) ** 0.5
-        return mean.div_(square.sqrt_().div_(root).add_(EPSILON))
-
 
 class RowAdagrad(RowOptimizer):
     """Adagrad (Duchi et al., 2011), which by its nature moves only the touched rows."""
@@ -103,12 +80,15 @@ class RowAdagrad(RowOptimizer):
         self.sum = torch.full_like(table, ADAGRAD_START)
         super().__init__(table, sum=self.sum)
 
-    def _update(
-        self, rows: Int[Tensor, "rows"], gradient: Float[Tensor, "rows size"]
-    ) -> Float[Tensor, "rows size"]:
-        total = self.sum.index_select(0, rows).addcmul_(gradient, gradient)
+    @torch.no_grad()
+    def step(self, gradients: SparseGradient, learning_rate: float) -> None:
+        """Move the touched rows against their gradient."""
+        rows, values = gradients.item_ids, gradients.values
+        total = self.sum.index_select(0, rows).addcmul_(values, values)
         self.sum.index_copy_(0, rows, total)
-        return gradient / total.sqrt_()
+        update = values / total.sqrt_()
+        moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+        self.table.index_copy_(0, rows, moved)
 
 
 def choose_optimizers(

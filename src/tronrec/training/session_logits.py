@@ -7,7 +7,6 @@ the cache while all its events are multiplied with them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +14,9 @@ from torch import Tensor
 
 from tronrec.ops.scratch import Scratch
 from tronrec.ops.sparse_grad import UnsummedGradient
+
+AT_ONCE = 1024
+"""Candidates gathered at once, so that their vectors stay in a CPU's cache."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class SessionLogits:
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its candidates."""
         logits = hidden.new_empty(len(hidden), self.columns)
-        for events, _, vectors in self._sessions(hidden):
-            torch.mm(hidden[events], vectors.T, out=logits[events])
+        for _, events, some, vectors in self._gathered(hidden):
+            torch.mm(hidden[events], vectors.T, out=logits[events, some])
         return logits
 
     def backward(
@@ -47,19 +49,25 @@ class SessionLogits:
         logit_gradients: Float[Tensor, "events candidates"],
     ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
         """Return the gradients of hidden states and items, from those of the logits."""
-        of_hidden = torch.empty_like(hidden)
+        of_hidden = torch.zeros_like(hidden)
         of_items = hidden.new_empty(*self.item_ids.shape, hidden.shape[1])
-        for events, number, vectors in self._sessions(hidden):
-            weights = logit_gradients[events]
-            torch.mm(weights, vectors, out=of_hidden[events])
-            torch.mm(weights.T, hidden[events], out=of_items[number])
+        for number, events, some, vectors in self._gathered(hidden):
+            weights = logit_gradients[events, some]
+            of_hidden[events].addmm_(weights, vectors)
+            torch.mm(weights.T, hidden[events], out=of_items[number, some])
         rows = self.item_ids.view(-1), of_items.view(-1, hidden.shape[1])
         return of_hidden, UnsummedGradient.of_rows(*rows)
 
-    def _sessions(self, like: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
-        """Yield the events of each session, its number, and the vectors it shares."""
+    def _gathered(self, like: Tensor) -> Iterator[tuple[int, slice, slice, Tensor]]:
+        """Yield sessions with some of their candidates at a time.
+
+        Each is the session's number, its events, which candidates, and their vectors.
+        """
         ends = torch.bincount(self.session).cumsum(0).tolist()
-        vectors = self.scratch.take(like, self.columns, self.table.shape[1])
-        for number, (begin, end) in enumerate(pairwise([0, *ends])):
-            torch.index_select(self.table, 0, self.item_ids[number], out=vectors)
-            yield slice(begin, end), number, vectors
+        for number, events in enumerate(map(slice, [0, *ends], ends)):
+            for begin in range(0, self.columns, AT_ONCE):
+                some = slice(begin, min(begin + AT_ONCE, self.columns))
+                items = self.item_ids[number, some]
+                vectors = self.scratch.take(like, len(items), self.table.shape[1])
+                torch.index_select(self.table, 0, items, out=vectors)
+                yield number, events, some, vectors
