@@ -9,7 +9,6 @@ from tronrec.ops import row_adam
 from tronrec.ops.row_adam import adam_rows
 from tronrec.ops.sparse_grad import SparseGradient
 
-
 RATE, STEP = 0.02, 7
 
 
