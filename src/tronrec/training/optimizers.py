@@ -14,6 +14,8 @@ from tronrec.params import TrainingParams
 ADAGRAD_START = 1e-6
 """Of Adagrad's sums, as in GRU4Rec's official code. From 0, the first move of a row is
 as long as the learning rate, however small its gradient: negatives are thrown about."""
+SLAB = 4096
+"""Rows moved at once, so that what is computed on the way stays in a CPU's cache."""
 
 
 class RowOptimizer(ABC):
@@ -83,12 +85,16 @@ class RowAdagrad(RowOptimizer):
     @torch.no_grad()
     def step(self, gradients: SparseGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
-        rows, values = gradients.item_ids, gradients.values
-        total = self.sum.index_select(0, rows).addcmul_(values, values)
-        self.sum.index_copy_(0, rows, total)
-        update = values / total.sqrt_()
-        moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
-        self.table.index_copy_(0, rows, moved)
+        slabs = (
+            torch.split(gradients.item_ids, SLAB),
+            torch.split(gradients.values, SLAB),
+        )
+        for rows, values in zip(*slabs, strict=True):
+            total = self.sum.index_select(0, rows).addcmul_(values, values)
+            self.sum.index_copy_(0, rows, total)
+            update = values / total.sqrt_()
+            moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
+            self.table.index_copy_(0, rows, moved)
 
 
 def choose_optimizers(
