@@ -45,6 +45,8 @@ def export_model(model: Path, path: Path, k: int) -> None:
         raise UserError(f"{model}: no such file; the train_* pipelines write models")
     file = ModelFile.read(Checkpoint.load(model))
     size = 2 * file.model.item_embeddings.nbytes
+    if (follow := file.terms.successors) is not None:
+        size += follow.items.nbytes + follow.gains.nbytes
     if size > LARGEST:
         raise UserError(
             f"{model}: its item table is too large for one ONNX file, which holds two "
