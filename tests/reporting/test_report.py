@@ -8,7 +8,7 @@ from plotly.offline import get_plotlyjs
 
 from tronrec.data.packed import PackedSessions
 from tronrec.reporting import analysis, slices
-from tronrec.reporting.report import write_report
+from tronrec.reporting.report import facts, write_report
 from tronrec.reporting.report_figures import days_figure, systems_figure
 
 ITEMS = pl.DataFrame({"item_id": [7, 8, 9, 5], "count": [50, 30, 15, 5]})
@@ -164,3 +164,21 @@ def test_every_click_of_a_day_is_in_its_bar(numbers):
     assert bars["left out or dropped"] == [0, 13, 2]
     (border,) = figure.layout.shapes
     assert border.x0 == DAYS["borders"]["validation"]
+
+
+def test_the_facts_have_the_ranking_terms():
+    ranking = {"trend": 0.5, "repeat_gains": [1, -2.5], "successors": 0.4}
+    metrics = {
+        "system": "tron_plus",
+        "epoch": 3,
+        "sessions": 20,
+        "events": 1234,
+        "items": 9,
+        "parameters": {"ranking": ranking},
+    }
+    told = facts(metrics, 4, 90.0)
+    assert told.startswith("TRON+, epoch 3 of 4. 1,234 events of 20 test sessions")
+    terms = "trend 0.5 (memory 0.05), gains 1, -2.5, successors 0.4."
+    assert told.endswith(f"Training took 1.5 minutes. Ranking terms: {terms}")
+    plain = facts(metrics | {"parameters": {"ranking": {}}}, 4, 90.0)
+    assert plain.endswith("minutes. Ranking terms: none.")

@@ -50,8 +50,11 @@ class RankingParams(Params):
 
     def describe(self) -> str:
         """Return all terms in a few words."""
-        gains = ", ".join(f"{gain:g}" for gain in self.repeat_gains) or "none"
-        counts = f", by clicks {self.count_gain:g}" if self.count_gain else ""
-        trend = f"trend {self.trend:g} (memory {self.trend_memory:g})"
-        follows = f", successors {self.successors:g}" if self.successors else ""
-        return f"{trend}, gains {gains}{counts}{follows}"
+        gains = ", ".join(f"{gain:g}" for gain in self.repeat_gains)
+        terms = {
+            f"trend {self.trend:g} (memory {self.trend_memory:g})": self.trend,
+            f"gains {gains}": self.repeat_gains,
+            f"by clicks {self.count_gain:g}": self.count_gain,
+            f"successors {self.successors:g}": self.successors,
+        }
+        return ", ".join(words for words, value in terms.items() if value) or "none"

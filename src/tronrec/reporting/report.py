@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from tronrec.data.session_sample import describe_sample
+from tronrec.params import RankingParams
 from tronrec.reporting import report_figures as figures
 from tronrec.reporting.paper import ReportedData
 from tronrec.reporting.verdict import spoken
@@ -208,12 +209,13 @@ def title(system: str, dataset: ReportedData) -> str:
 
 
 def facts(metrics: Numbers, epochs: int, seconds: float) -> str:
-    """Return what was measured on, and how long the training took."""
+    """Return what was measured on, how it ranks, and how long the training took."""
+    ranking = RankingParams.model_validate(metrics["parameters"]["ranking"])
     measured = metrics["sessions"]
     test = describe_sample(measured, metrics.get("drawn_from", measured), "test")
     return (
         f"{spoken(metrics['system'])}, epoch {metrics['epoch']} of {epochs}. "
         f"{metrics['events']:,} events of {test}, each "
         f"ranked among all {metrics['items']:,} items. Training took "
-        f"{seconds / 60:,.1f} minutes."
+        f"{seconds / 60:,.1f} minutes. Ranking terms: {ranking.describe()}."
     )
