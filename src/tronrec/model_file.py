@@ -18,7 +18,7 @@ from tronrec.retrieval.successors import Successors
 from tronrec.schemas import PADDING
 
 TREND, COUNTS, ITEM_TABLE = "trend", "item_counts", "item_embeddings"
-SUCCESSORS = "successors.items", "successors.gains"
+SUCCESSORS = "successors"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class ModelFile:
                     f"The model's weights {name} are not finite; train it again with a "
                     "lower training.learning_rate"
                 )
-        follow = [tensors[name] for name in SUCCESSORS if name in tensors]
-        successors = Successors(*follow) if follow else None
+        follow = checkpoint.part(SUCCESSORS)
+        successors = Successors(**follow) if follow else None
         terms = RankingTerms(card.parameters.ranking, tensors.get(TREND), successors)
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
 
@@ -99,5 +99,5 @@ class ModelFile:
         if self.terms.trend is not None:
             tensors[TREND] = self.terms.trend
         if (follow := self.terms.successors) is not None:
-            tensors |= dict(zip(SUCCESSORS, (follow.items, follow.gains), strict=True))
+            tensors |= with_prefix(SUCCESSORS, vars(follow))
         return Checkpoint(tensors, self.card)

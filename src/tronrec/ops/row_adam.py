@@ -16,6 +16,8 @@ from tronrec.ops.compiled import compiled, in_parts
 from tronrec.ops.sparse_grad import SparseGradient
 
 Moments = tuple[Float[Tensor, "items size"], Float[Tensor, "items size"]]
+Tables = tuple[Tensor, Tensor, Tensor]
+"""What is moved, and its moments."""
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -57,18 +59,14 @@ def adam_rows(
     """
     rates = learning_rate / (1 - BETAS[0] ** step), (1 - BETAS[1] ** step) ** 0.5
     move = _move_with_torch if table.is_cuda else _move_in_one_pass
-    move(table, moments, gradient, *rates)
+    move((table, *moments), gradient, *rates)
 
 
 def _move_in_one_pass(
-    table: Float[Tensor, "items size"],
-    moments: Moments,
-    gradient: SparseGradient,
-    rate: float,
-    root: float,
+    tables: Tables, gradient: SparseGradient, rate: float, root: float
 ) -> None:
     values = gradient.values.contiguous()
-    given = table, *moments, gradient.item_ids, values
+    given = *tables, gradient.item_ids, values
     arrays: tuple[Any, ...] = tuple(tensor.detach().numpy() for tensor in given)
     constants = rate, root, 1 - BETAS[0], BETAS[1], 1 - BETAS[1], EPSILON
     typed = tuple(arrays[0].dtype.type(number) for number in constants)
@@ -77,13 +75,10 @@ def _move_in_one_pass(
 
 
 def _move_with_torch(
-    table: Float[Tensor, "items size"],
-    moments: Moments,
-    gradient: SparseGradient,
-    rate: float,
-    root: float,
+    tables: Tables, gradient: SparseGradient, rate: float, root: float
 ) -> None:
-    (mean, square), rows, values = moments, gradient.item_ids, gradient.values
+    table, mean, square = tables
+    rows, values = gradient.item_ids, gradient.values
     first = mean.index_select(0, rows).lerp_(values, 1 - BETAS[0])
     second = square.index_select(0, rows).mul_(BETAS[1])
     second.addcmul_(values, values, value=1 - BETAS[1])

@@ -47,7 +47,9 @@ class RankingTerms:
         return cls(params, trend, successors)
 
     def with_successors(self, num_items: int, *sessions: PackedSessions) -> Self:
-        """Return the same terms with successors, which calibration tries, counted."""
+        """Return the terms with successors, which calibration tries, counted too."""
+        if self.successors is not None:
+            return self
         return replace(self, successors=count_successors(sessions, num_items))
 
     def to(self, device: torch.device) -> Self:
@@ -68,7 +70,7 @@ class RankingTerms:
         if self.trend is None:
             return item_embeddings
         trend = self.params.trend * self.trend[:, None]
-        return torch.cat([item_embeddings, trend.to(item_embeddings.device)], 1)
+        return torch.cat([item_embeddings, trend], 1)
 
     def widen_hidden(
         self, hidden: Float[Tensor, "events size"]

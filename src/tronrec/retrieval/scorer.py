@@ -73,8 +73,8 @@ class Scorer:
             UserError: The table holds a vector that is not finite, or cannot be
                 searched this way.
         """
-        table = terms.widen_items(model.item_embeddings)
-        self.model, self.terms = model, terms.to(table.device)
+        self.model, self.terms = model, terms.to(model.item_embeddings.device)
+        table = self.terms.widen_items(model.item_embeddings)
         kind = ApproximateTopK if search == "approximate" else ExactTopK
         self.index = kind(table, coarse_dtype(table.device))
 

@@ -15,7 +15,7 @@ from tronrec.params import RankingParams
 from tronrec.schemas import COUNT, ITEM
 from tronrec.training.history import best_epoch
 from tronrec.training.loop import TrainingSessions
-from tronrec.training.state import load_best
+from tronrec.training.state import best_model, load_best
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ def calibrate_ranking(
     """
     if not params.calibrate or not len(sessions.validation):
         return {"ranking": params.model_dump(mode="json"), "chosen": "configured"}
-    model, _ = load_best(checkpoint, sessions.num_items, sessions.fit)
-    model = model.to(choose_device(device))
+    model = best_model(checkpoint, sessions.num_items).to(choose_device(device))
     calibration = calibrate(model, params, sessions.fit, sessions.validation)
     for name, trial in calibration.trials.items():
         logger.info("%s: %s, %s", name, trial.params.describe(), trial.metrics)

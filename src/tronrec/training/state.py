@@ -128,10 +128,16 @@ def load_best(
         sessions: All sessions up to now, in parts.
         ranking: The terms; None: those it was trained with.
     """
-    system = checkpoint.state.parameters
-    model = Recommender(system.model, num_items)
+    ranking = ranking or checkpoint.state.parameters.ranking
+    terms = RankingTerms.count(ranking, num_items, *sessions)
+    return best_model(checkpoint, num_items), terms
+
+
+def best_model(checkpoint: Checkpoint, num_items: int) -> Recommender:
+    """Return the model of the best epoch of a training, on the CPU."""
+    model = Recommender(checkpoint.state.parameters.model, num_items)
     model.load_state_dict(checkpoint.part("best"))
-    return model, RankingTerms.count(ranking or system.ranking, num_items, *sessions)
+    return model
 
 
 def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:
