@@ -56,7 +56,7 @@ class PackedTraining:
             (HardestNegatives, "choose", "score and choose negatives"),
             (StepLogits, "forward", "logits"),
             (StepLogits, "backward", "gradient of hidden states"),
-            (step_module, "sum_by_item", "gradient of items"),
+            (step_module, "sum_terms", "gradient of items"),
             (trainer.item_optimizer, "step", "row-wise Adam"),
             (trainer.encoder_optimizer, "step", "Adam of the encoder"),
         )

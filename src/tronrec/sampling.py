@@ -19,6 +19,8 @@ from tronrec.schemas import PADDING
 
 REDRAWS = 8
 """Times that an item of the session is replaced by a new draw before it is masked."""
+AT_ONCE = 64
+"""Events whose negatives a CPU compares at once, so that they stay in its cache."""
 
 
 def draw_uniform(
@@ -66,7 +68,8 @@ class Candidates:
 
     batch: Batch
     uniform: Int[Tensor, "rows uniform"]
-    """Items: a row for each event, or a single one that all events share."""
+    """Items: a row for each event, or for each session of the batch, or a single one
+    that all events share."""
     in_batch: Int[Tensor, "events in_batch"]
     """Clicks of the batch, as indices into `Batch.clicks`."""
     params: SamplingParams
@@ -77,13 +80,38 @@ class Candidates:
         return self.params.uniform_granularity == "batchwise"
 
     @property
+    def is_of_sessions(self) -> bool:
+        """Whether a row of uniform draws serves the events of a session."""
+        return self.params.uniform_granularity == "sessionwise"
+
+    @property
+    def uniform_of_events(self) -> Int[Tensor, "events uniform"]:
+        """The uniform draws of each event, of which a session's have the same."""
+        return self.uniform[self.batch.session] if self.is_of_sessions else self.uniform
+
+    @property
     def in_batch_items(self) -> Int[Tensor, "events in_batch"]:
         """The items of the in-batch draws."""
         return self.batch.clicks[self.in_batch]
 
     def mask_uniform(self) -> Bool[Tensor, "events uniform"]:
         """Return which uniform draws are no negatives of an event after all."""
-        return self._mask_items(self.uniform)
+        if not self.is_of_sessions:
+            return self._mask_items(self.uniform)
+        batch = self.batch
+        some = len(batch) if self.uniform.is_cuda else AT_ONCE
+        of_events = batch.session, batch.clicks[batch.targets]
+        parts = (torch.split(part, some) for part in of_events)
+        masked = torch.cat(
+            [
+                self.uniform[rows] == targets[:, None]
+                for rows, targets in zip(*parts, strict=True)
+            ]
+        )
+        if self.params.exclude_session:
+            sessions = _sessions_drawn_for(batch, "sessionwise")
+            masked |= batch.contains(sessions, self.uniform)[batch.session]
+        return masked
 
     def mask_in_batch(self) -> Bool[Tensor, "events in_batch"]:
         """Return which in-batch draws are no negatives of an event after all.
@@ -136,7 +164,7 @@ class NegativeSampler:
             for _ in range(REDRAWS):
                 again = draw_uniform(shape, self.num_items, generator)
                 items = torch.where(batch.contains(sessions, items), again, items)
-        return _give_to_events(items, batch, granularity)
+        return items[batch.shard] if granularity == "elementwise" else items
 
     def _draw_in_batch(
         self, batch: Batch, generator: Generator

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from reference.model import all_negatives
 from tronrec.ops.scratch import Scratch
+from tronrec.ops.session_gradient import sum_terms
 from tronrec.ops.sparse_grad import sum_by_item
 from tronrec.training import logits as module
+from tronrec.training import session_logits
 from tronrec.training.hard_negatives import Negatives, SessionNegatives
 from tronrec.training.logits import (
     CatalogueLogits,
@@ -23,7 +25,7 @@ ITEMS, SIZE = 30, 5
 
 
 def dense_gradient(*found) -> torch.Tensor:
-    gradients = sum_by_item(*found)
+    gradients = sum_terms(found).summed()
     assert len(set(gradients.item_ids.tolist())) == len(gradients.item_ids)
     dense = torch.zeros(ITEMS + 1, SIZE, dtype=gradients.values.dtype)
     return dense.index_add_(0, gradients.item_ids, gradients.values)
@@ -104,30 +106,25 @@ def test_negatives_of_sessions_match_those_of_each_event(lengths, drawn, own, se
     weights = double(*items.shape)
     plain = PairLogits(table, items)
     expected_hidden, expected_terms = plain.backward(hidden, weights)
-    for dense in (0, 10_000):
+    for dense, at_once in ((0, 1), (0, 2 * drawn), (10_000, 1)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "DENSE", dense)
-            patch.setattr(module, "SHARING", 1)
-            way = choose_logits(table, targets, negatives, Scratch())
-        assert isinstance(way.shared, SessionLogits) == (dense == 0)
-        found = torch.cat([part.view(events, -1) for part in way.forward(hidden)], 1)
-        torch.testing.assert_close(found, plain.forward(hidden))
-        of_hidden, terms = way.backward(hidden, weights[:, 0], weights[:, 1:])
-        torch.testing.assert_close(of_hidden, expected_hidden)
+            patch.setattr(session_logits, "AT_ONCE", at_once)
+            ways = choose_logits(table, targets, negatives, Scratch())
+            found, of_hidden, of_items = [], [], []
+            for some, way in ways:
+                assert isinstance(way.shared, SessionLogits) == (dense == 0)
+                states, of_logits = hidden[some], weights[some]
+                found.append(
+                    torch.cat([x.view(len(states), -1) for x in way.forward(states)], 1)
+                )
+                more, terms = way.backward(states, of_logits[:, 0], of_logits[:, 1:])
+                of_hidden.append(more)
+                of_items += terms
+        torch.testing.assert_close(torch.cat(found), plain.forward(hidden))
+        torch.testing.assert_close(torch.cat(of_hidden), expected_hidden)
         expected = dense_gradient(expected_terms)
-        torch.testing.assert_close(dense_gradient(*terms), expected)
-
-
-def test_short_sessions_are_multiplied_pair_by_pair():
-    table, drawn = torch.randn(500, SIZE), torch.randint(1, 500, (2, 3))
-    for events, shared in ((15, False), (16, True)):
-        session = torch.arange(events) * 2 // events
-        masked = torch.zeros(events, 3, dtype=torch.bool)
-        none = torch.empty(0, dtype=torch.long)
-        own = torch.empty(events, 0, dtype=torch.long)
-        negatives = Negatives(none, own, masked, SessionNegatives(drawn, session))
-        way = choose_logits(table, session, negatives, Scratch())
-        assert isinstance(way.shared, SessionLogits) == shared
+        torch.testing.assert_close(dense_gradient(*of_items), expected)
 
 
 def test_events_in_parts(monkeypatch):
@@ -177,7 +174,8 @@ def test_the_dense_product_serves_many_candidates(shared, own, way):
     shared = torch.randint(1, ITEMS + 1, (shared,))
     masked = torch.zeros(4, len(shared) + own.shape[1], dtype=torch.bool)
     drawn = Negatives(shared, own, masked)
-    found = choose_logits(table, targets, drawn, Scratch())
+    [(events, found)] = choose_logits(table, targets, drawn, Scratch())
+    assert events == slice(0, 4)
     assert isinstance(found.per_event, way)
     assert (found.shared is not None) == bool(len(shared))
     hidden = torch.randn(4, SIZE)

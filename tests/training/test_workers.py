@@ -83,7 +83,8 @@ def test_gradients_of_the_parts_add_up(top_k, uniform, in_batch):
             batch, generator
         )
         table = torch.zeros_like(model.item_embeddings)
-        table.index_add_(0, found.of_items.item_ids, found.of_items.values)
+        of_items = found.of_items.summed()
+        table.index_add_(0, of_items.item_ids, of_items.values)
         encoder = {k: v.grad for k, v in model.encoder.named_parameters()}
         share = len(batch) / batch.predictions
         return {

@@ -5,7 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -30,3 +33,23 @@ def in_parts(function: Callable[[int, int], Any], count: int, threads: int) -> N
         parts = [pool.submit(function, *part) for part in pairwise(cuts)]
     for part in parts:
         part.result()
+
+
+def _type_prefetch(_context: Any, numbers: Any, place: Any) -> tuple[Any, Any]:
+    return types.void(numbers, place), _generate_prefetch
+
+
+def _generate_prefetch(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+    """Write the instruction: for a read, into all levels of the cache, of data."""
+    array = context.make_array(signature.args[0])(context, builder, given[0])
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    address = builder.bitcast(builder.gep(array.data, [given[1]]), byte)
+    builder.call(fetch, [address, word(0), word(3), word(1)])
+    return context.get_dummy_value()
+
+
+prefetch: Any = intrinsic(_type_prefetch)
+"""Have the processor fetch what is at a place of a flat array, without waiting for it:
+worth it where reads jump about, and the next ones are known."""

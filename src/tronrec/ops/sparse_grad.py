@@ -1,8 +1,7 @@
 """The gradient of a table of which a step touches a few thousand rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Self
 
 import torch
@@ -11,9 +10,6 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag, pad
 
 from tronrec.schemas import PADDING
-
-LARGE = 1 << 16
-"""Vectors of a part that are not worth copying."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +23,14 @@ class SparseGradient:
     """Which rows of the table."""
     values: Float[Tensor, "rows size"]
     """The gradient of each."""
+
+    def slabs(self) -> Iterator[Self]:
+        """Yield the gradient of some rows at a time: of all, as they are there."""
+        yield self
+
+    def summed(self) -> Self:
+        """Return the gradient of all rows at once."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -49,34 +53,37 @@ class UnsummedGradient:
         source = torch.arange(len(item_ids), device=item_ids.device)
         return cls(item_ids, source, torch.ones_like(vectors[:, 0]), vectors)
 
-    def __add__(self, other: Self) -> Self:
-        """Return the terms of both."""
-        return type(self)(
-            torch.cat([self.item_ids, other.item_ids]),
-            torch.cat([self.sources, other.sources + len(self.vectors)]),
-            torch.cat([self.weights, other.weights]),
-            torch.cat([self.vectors, other.vectors]),
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the terms of all parts."""
+        sources, before = [], 0
+        for part in parts:
+            sources.append(part.sources + before)
+            before += len(part.vectors)
+        return cls(
+            torch.cat([part.item_ids for part in parts]),
+            torch.cat(sources),
+            torch.cat([part.weights for part in parts]),
+            torch.cat([part.vectors for part in parts]),
         )
 
 
 def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
     """Sum the terms of each item, of all parts together.
 
-    Cost: a sort of the terms and one pass over them, whatever the catalogue's size. On
-    a CPU, a part of many vectors is not copied to lie beside the others.
+    Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
     """
-    *others, largest = sorted(parts, key=lambda part: len(part.vectors))
-    if not others or len(largest.vectors) < LARGE or largest.item_ids.is_cuda:
-        together = reduce(UnsummedGradient.__add__, parts)
-        item_ids, order = together.item_ids.sort(stable=True)
-        touched, begins = _find_runs(item_ids)
-        return SparseGradient(touched, _sum_runs(together, order, begins))
-    more = sum_by_item(*others)
-    item_ids, order = largest.item_ids.sort(stable=True)
-    touched = torch.unique(torch.cat([item_ids, more.item_ids]))
-    summed = _sum_runs(largest, order, torch.searchsorted(item_ids, touched))
-    summed.index_add_(0, torch.searchsorted(touched, more.item_ids), more.values)
-    return SparseGradient(touched, summed)
+    together = UnsummedGradient.joined(parts)
+    item_ids, order = together.item_ids.sort(stable=True)
+    touched, begins = _find_runs(item_ids)
+    values = embedding_bag(
+        together.sources[order],
+        together.vectors,
+        begins,
+        mode="sum",
+        per_sample_weights=together.weights[order],
+    )
+    return SparseGradient(touched, values)
 
 
 def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseGradient:
@@ -86,8 +93,6 @@ def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseG
         parts: The gradient of each group.
         same_rows: Whether all touch the same rows, which costs no more than a copy.
     """
-    if len(parts) == 1:
-        return parts[0]
     if same_rows:
         values = torch.cat([part.values for part in parts], 1)
         return SparseGradient(parts[0].item_ids, values)
@@ -98,21 +103,6 @@ def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseG
         wide.append(UnsummedGradient.of_rows(part.item_ids, values))
         left += size
     return sum_by_item(*wide)
-
-
-def _sum_runs(
-    gradient: UnsummedGradient,
-    order: Int[Tensor, "terms"],
-    begins: Int[Tensor, "rows"],
-) -> Float[Tensor, "rows size"]:
-    """Return the sums of runs of terms, once these are in `order`."""
-    return embedding_bag(
-        gradient.sources[order],
-        gradient.vectors,
-        begins,
-        mode="sum",
-        per_sample_weights=gradient.weights[order],
-    )
 
 
 def _find_runs(

@@ -49,16 +49,18 @@ def keep_all(candidates: Candidates) -> Negatives:
     So does one that the events of a session share, on a CPU. A GPU, which multiplies
     pairs at the rate of its memory, would have to wait for the lengths of sessions.
     """
-    uniform, per_event = candidates.uniform, candidates.in_batch_items
+    uniform, in_batch = candidates.uniform, candidates.in_batch_items
     masked = torch.cat([candidates.mask_uniform(), candidates.mask_in_batch()], 1)
     if candidates.is_shared:
-        return Negatives(uniform.view(-1), per_event, masked)
+        return Negatives(uniform.view(-1), in_batch, masked)
     none = uniform.new_empty(0)
-    if candidates.params.uniform_granularity == "sessionwise" and not uniform.is_cuda:
-        layout = candidates.batch.layout
-        of_sessions = SessionNegatives(uniform[layout.ends], layout.session)
-        return Negatives(none, per_event, masked, of_sessions)
-    return Negatives(none, torch.cat([uniform, per_event], 1), masked)
+    if candidates.is_of_sessions and not uniform.is_cuda:
+        batch = candidates.batch
+        drawn = uniform[batch.session[batch.layout.ends]]
+        of_sessions = SessionNegatives(drawn, batch.layout.session)
+        return Negatives(none, in_batch, masked, of_sessions)
+    per_event = torch.cat([candidates.uniform_of_events, in_batch], 1)
+    return Negatives(none, per_event, masked)
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,10 @@ def _score_each(
     candidates: Candidates,
 ) -> tuple[Tensor, Tensor]:
     """Return scores and items of the uniform candidates that each event has alone."""
-    scores = candidate_products(hidden, table, candidates.uniform)
+    items = candidates.uniform_of_events
+    scores = candidate_products(hidden, table, items)
     scores.masked_fill_(candidates.mask_uniform(), -torch.inf)
-    return scores, candidates.uniform
+    return scores, items
 
 
 def _score_in_batch(

@@ -3,9 +3,9 @@
 A few candidates of an event are multiplied where they lie, pair by pair (`PairLogits`).
 Where they are a large part of the catalogue, one dense product of all events with all
 items costs less (`CatalogueLogits`). Negatives that all events share are a dense
-product of their own (`SharedLogits`), and those of a session many small ones
-(`tronrec.training.session_logits`). The factors of both may be rounded to bfloat16;
-otherwise all compute the same.
+product of their own (`SharedLogits`), whose factors may be rounded to bfloat16 like
+those of the former; those of a session are small ones, of some sessions at a time
+(`tronrec.training.session_logits`). Otherwise all compute the same.
 """
 
 from collections.abc import Iterator
@@ -20,17 +20,15 @@ from torch import Tensor
 from tronrec.ops.matmul import all_products, round_rows
 from tronrec.ops.pair_products import candidate_products, weighted_sums
 from tronrec.ops.scratch import Scratch
+from tronrec.ops.session_gradient import Terms
 from tronrec.ops.sparse_grad import UnsummedGradient
 from tronrec.schemas import PADDING
 from tronrec.training.hard_negatives import Negatives
-from tronrec.training.session_logits import SessionLogits
+from tronrec.training.session_logits import SessionLogits, split_sessions
 
 DENSE = 10
 """Items of the catalogue for each candidate of an event, up to which the dense product
 is the faster one: measured on two CPU cores, at size 200."""
-SHARING = 8
-"""Events of a session, on the average, from which gathering its negatives once costs
-less than reading them for each event: at 4 it took 1.2 times as long."""
 EVENTS = 1024
 """Events multiplied with the catalogue at once, more than most batches have: memory is
 so many scores an item."""
@@ -49,7 +47,7 @@ class CandidateLogits(Protocol):
         self,
         hidden: Float[Tensor, "events size"],
         logit_gradients: Float[Tensor, "events candidates"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of hidden states and items, from those of the logits."""
         ...
 
@@ -71,7 +69,7 @@ class PairLogits:
         self,
         hidden: Float[Tensor, "events size"],
         logit_gradients: Float[Tensor, "events candidates"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of hidden states and items, from those of the logits."""
         events, count = self.item_ids.shape
         event = torch.arange(events, device=self.item_ids.device)
@@ -107,7 +105,7 @@ class CatalogueLogits:
         self,
         hidden: Float[Tensor, "events size"],
         logit_gradients: Float[Tensor, "events candidates"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of hidden states and items, from those of the logits."""
         table, of_hidden, of_table = self.table, [], []
         for rows, weights, item_ids in _split(hidden, logit_gradients, self.item_ids):
@@ -148,7 +146,7 @@ class SharedLogits:
         self,
         hidden: Float[Tensor, "events size"],
         logit_gradients: Float[Tensor, "events candidates"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
+    ) -> tuple[Float[Tensor, "events size"], Terms]:
         """Return the gradients of hidden states and items, from those of the logits."""
         of_hidden, of_items = _product_gradients(hidden, self.vectors, logit_gradients)
         return of_hidden, UnsummedGradient.of_rows(self.item_ids, of_items)
@@ -192,6 +190,8 @@ class StepLogits:
         if self.shared is None:
             return positive, negative
         products = self.shared.forward(hidden)
+        if not negative.shape[1] and isinstance(self.shared, SessionLogits):
+            return positive, products
         count = products.shape[1]
         joined = negative.new_empty(len(negative), count + negative.shape[1])
         joined[:, :count], joined[:, count:] = products, negative
@@ -202,7 +202,7 @@ class StepLogits:
         hidden: Float[Tensor, "events size"],
         positive: Float[Tensor, "events"],
         negative: Float[Tensor, "events negatives"],
-    ) -> tuple[Float[Tensor, "events size"], list[UnsummedGradient]]:
+    ) -> tuple[Float[Tensor, "events size"], list[Terms]]:
         """Return the gradients of hidden states and items, from those of the logits.
 
         That of the items has a part for each kind of negatives.
@@ -222,31 +222,36 @@ def choose_logits(
     negatives: Negatives,
     scratch: Scratch,
     precision: torch.dtype | None = None,
-) -> StepLogits:
-    """Return the logits of each event's target and negatives, the cheapest way.
+) -> Iterator[tuple[slice, StepLogits]]:
+    """Yield some events, and the logits of their targets and negatives.
+
+    They are all events at once, or those of some sessions, whichever costs less. What
+    was yielded is to be done with before the next is asked for.
 
     Args:
         table: Item vectors.
         targets: The item of each event.
         negatives: Its negatives.
-        scratch: Memory for a dense product.
+        scratch: Memory for a dense product, or for the vectors of negatives.
         precision: What a dense product's factors are rounded to; None: not at all.
     """
     rounding, of_sessions = precision or table.dtype, negatives.of_sessions
-    shared: SharedLogits | SessionLogits | None = None
-    parts = [targets[:, None], negatives.per_event]
+    own = [targets[:, None], negatives.per_event]
     if of_sessions:
         drawn, session = of_sessions.item_ids, of_sessions.session
         dense = len(table) <= DENSE * (1 + negatives.masked.shape[1])
-        if dense or len(session) < SHARING * len(drawn):
-            parts.insert(1, drawn[session])
-        else:
-            shared = SessionLogits(table, drawn, session, scratch)
-    item_ids = torch.cat(parts, 1)
+        if not dense:
+            item_ids = torch.cat(own, 1)
+            for events, of_some in split_sessions(table, drawn, session, scratch):
+                yield events, StepLogits(PairLogits(table, item_ids[events]), of_some)
+            return
+        own.insert(1, drawn[session])
+    item_ids = torch.cat(own, 1)
     per_event: CandidateLogits = PairLogits(table, item_ids)
     if len(table) <= DENSE * item_ids.shape[1]:
         per_event = CatalogueLogits(table.to(rounding), item_ids, scratch)
+    shared = None
     if len(negatives.shared):
         vectors = table.index_select(0, negatives.shared).to(rounding)
         shared = SharedLogits(negatives.shared, vectors, scratch)
-    return StepLogits(per_event, shared)
+    yield slice(0, len(targets)), StepLogits(per_event, shared)

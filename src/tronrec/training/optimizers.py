@@ -1,14 +1,14 @@
 """Adam and Adagrad for the rows of a table that a step touched."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tronrec.ops.row_adam import adam_rows
-from tronrec.ops.sparse_grad import SparseGradient
+from tronrec.ops.session_gradient import ItemGradient
 from tronrec.params import TrainingParams
 
 ADAGRAD_START = 1e-6
@@ -26,7 +26,7 @@ class RowOptimizer(ABC):
         self.table, self.moments = table, moments
 
     @abstractmethod
-    def step(self, gradients: SparseGradient, learning_rate: float) -> None:
+    def step(self, gradients: ItemGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
 
     def state(self) -> dict[str, Tensor]:
@@ -53,16 +53,16 @@ class RowAdam(RowOptimizer):
         self.mean, self.square = torch.zeros_like(table), torch.zeros_like(table)
         super().__init__(table, mean=self.mean, square=self.square)
 
-    def step(self, gradients: SparseGradient, learning_rate: float) -> None:
+    def step(self, gradients: ItemGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
         self.steps += 1
-        adam_rows(
-            self.table,
-            (self.mean, self.square),
-            gradients,
-            learning_rate=learning_rate,
-            step=self.steps,
-        )
+        moments = self.mean, self.square
+        for slab in gradients.slabs():
+            adam_rows(
+                *(self.table, moments, slab),
+                learning_rate=learning_rate,
+                step=self.steps,
+            )
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors a resumed run needs."""
@@ -83,18 +83,21 @@ class RowAdagrad(RowOptimizer):
         super().__init__(table, sum=self.sum)
 
     @torch.no_grad()
-    def step(self, gradients: SparseGradient, learning_rate: float) -> None:
+    def step(self, gradients: ItemGradient, learning_rate: float) -> None:
         """Move the touched rows against their gradient."""
-        slabs = (
-            torch.split(gradients.item_ids, SLAB),
-            torch.split(gradients.values, SLAB),
-        )
-        for rows, values in zip(*slabs, strict=True):
+        for rows, values in _split(gradients):
             total = self.sum.index_select(0, rows).addcmul_(values, values)
             self.sum.index_copy_(0, rows, total)
             update = values / total.sqrt_()
             moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
             self.table.index_copy_(0, rows, moved)
+
+
+def _split(gradients: ItemGradient) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some rows at a time, and their gradients."""
+    for slab in gradients.slabs():
+        parts = torch.split(slab.item_ids, SLAB), torch.split(slab.values, SLAB)
+        yield from zip(*parts, strict=True)
 
 
 def choose_optimizers(

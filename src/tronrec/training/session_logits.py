@@ -1,8 +1,9 @@
 """Logits of negatives that the events of a session share: a small product a session.
 
 Pair by pair, the vector of a negative is read anew for each event of the session, from
-anywhere in a table of gigabytes. Here a session's vectors are gathered once, and lie in
-the cache while all its events are multiplied with them.
+anywhere in a table of gigabytes. Here the vectors of some sessions are gathered once,
+and stay in the cache until their events are done with: with their logits, the loss, and
+the gradient of the hidden states. That of the items is left in terms.
 """
 
 from collections.abc import Iterator
@@ -13,21 +14,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.ops.scratch import Scratch
-from tronrec.ops.sparse_grad import UnsummedGradient
+from tronrec.ops.session_gradient import SessionTerms
 
-AT_ONCE = 1024
-"""Candidates gathered at once, so that their vectors stay in a CPU's cache."""
+AT_ONCE = 8192
+"""Vectors gathered at once; of a session at least."""
 
 
 @dataclass(frozen=True)
 class SessionLogits:
     """Logits of candidates that are the same for all events of a session."""
 
-    table: Float[Tensor, "rows size"]
     item_ids: Int[Tensor, "sessions candidates"]
-    session: Int[Tensor, "events"]
-    """Number of each event's session, ascending from 0; no session is without one."""
-    scratch: Scratch
+    vectors: Float[Tensor, "sessions candidates size"]
+    """Their vectors."""
+    lengths: list[int]
+    """Events of each session; they follow one another."""
 
     @property
     def columns(self) -> int:
@@ -39,35 +40,51 @@ class SessionLogits:
     ) -> Float[Tensor, "events candidates"]:
         """Return the product of each hidden state with its candidates."""
         logits = hidden.new_empty(len(hidden), self.columns)
-        for _, events, some, vectors in self._gathered(hidden):
-            torch.mm(hidden[events], vectors.T, out=logits[events, some])
+        parts = self._split(hidden), self._split(logits)
+        for states, out, vectors in zip(*parts, self.vectors, strict=True):
+            torch.mm(states, vectors.T, out=out)
         return logits
 
     def backward(
         self,
         hidden: Float[Tensor, "events size"],
         logit_gradients: Float[Tensor, "events candidates"],
-    ) -> tuple[Float[Tensor, "events size"], UnsummedGradient]:
+    ) -> tuple[Float[Tensor, "events size"], SessionTerms]:
         """Return the gradients of hidden states and items, from those of the logits."""
-        of_hidden = torch.zeros_like(hidden)
-        of_items = hidden.new_empty(*self.item_ids.shape, hidden.shape[1])
-        for number, events, some, vectors in self._gathered(hidden):
-            weights = logit_gradients[events, some]
-            of_hidden[events].addmm_(weights, vectors)
-            torch.mm(weights.T, hidden[events], out=of_items[number, some])
-        rows = self.item_ids.view(-1), of_items.view(-1, hidden.shape[1])
-        return of_hidden, UnsummedGradient.of_rows(*rows)
+        of_hidden, weights = torch.empty_like(hidden), self._split(logit_gradients)
+        parts = weights, self._split(of_hidden)
+        for rows, out, vectors in zip(*parts, self.vectors, strict=True):
+            torch.mm(rows, vectors, out=out)
+        flat = torch.cat([rows.T.reshape(-1) for rows in weights])
+        return of_hidden, SessionTerms(self.item_ids, flat, hidden, self.lengths)
 
-    def _gathered(self, like: Tensor) -> Iterator[tuple[int, slice, slice, Tensor]]:
-        """Yield sessions with some of their candidates at a time.
+    def _split(self, rows: Float[Tensor, "events columns"]) -> tuple[Tensor, ...]:
+        """Return the rows of each session."""
+        return torch.split(rows, self.lengths)
 
-        Each is the session's number, its events, which candidates, and their vectors.
-        """
-        ends = torch.bincount(self.session).cumsum(0).tolist()
-        for number, events in enumerate(map(slice, [0, *ends], ends)):
-            for begin in range(0, self.columns, AT_ONCE):
-                some = slice(begin, min(begin + AT_ONCE, self.columns))
-                items = self.item_ids[number, some]
-                vectors = self.scratch.take(like, len(items), self.table.shape[1])
-                torch.index_select(self.table, 0, items, out=vectors)
-                yield number, events, some, vectors
+
+def split_sessions(
+    table: Float[Tensor, "rows size"],
+    item_ids: Int[Tensor, "sessions candidates"],
+    session: Int[Tensor, "events"],
+    scratch: Scratch,
+) -> Iterator[tuple[slice, SessionLogits]]:
+    """Yield the events of some sessions at a time, and their logits.
+
+    Args:
+        table: Item vectors.
+        item_ids: Candidates of each session.
+        session: Number of each event's session, ascending from 0, none left out.
+        scratch: Memory for the vectors of some sessions.
+    """
+    lengths = torch.bincount(session).tolist()
+    sessions, first = max(1, AT_ONCE // item_ids.shape[1]), 0
+    for begin in range(0, len(lengths), sessions):
+        some = slice(begin, begin + sessions)
+        chosen = item_ids[some]
+        vectors = scratch.take(table, chosen.numel(), table.shape[1])
+        torch.index_select(table, 0, chosen.reshape(-1), out=vectors)
+        events = slice(first, first + sum(lengths[some]))
+        shaped = vectors.view(*chosen.shape, -1)
+        yield events, SessionLogits(chosen, shaped, lengths[some])
+        first = events.stop

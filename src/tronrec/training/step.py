@@ -24,12 +24,8 @@ from tronrec.losses import Loss
 from tronrec.models.recommender import Recommender
 from tronrec.ops.matmul import rows_to_fill
 from tronrec.ops.scratch import Scratch
-from tronrec.ops.sparse_grad import (
-    SparseGradient,
-    UnsummedGradient,
-    side_by_side,
-    sum_by_item,
-)
+from tronrec.ops.session_gradient import ItemGradient, Terms, sum_terms
+from tronrec.ops.sparse_grad import UnsummedGradient, side_by_side
 from tronrec.sampling import Candidates, NegativeSampler
 from tronrec.training.hard_negatives import HardestNegatives, Negatives, keep_all
 from tronrec.training.logits import choose_logits
@@ -43,7 +39,7 @@ class Gradients:
     """
 
     loss: Float[Tensor, ""]
-    of_items: SparseGradient
+    of_items: ItemGradient
 
 
 class _Scored(NamedTuple):
@@ -51,7 +47,7 @@ class _Scored(NamedTuple):
 
     loss: Float[Tensor, ""]
     of_hidden: Float[Tensor, "events size"]
-    of_items: list[UnsummedGradient]
+    of_items: list[Terms]
 
 
 @dataclass(frozen=True)
@@ -89,9 +85,12 @@ class Step:
         of_items = []
         for member, columns in zip(learned, members, strict=True):
             of_inputs = UnsummedGradient.of_rows(inputs, vectors.grad[:, columns])
-            of_items.append(sum_by_item(*member.of_items, of_inputs))
+            of_items.append(sum_terms([*member.of_items, of_inputs]))
         loss = torch.stack([member.loss for member in learned]).mean()
-        return Gradients(loss, side_by_side(of_items, same_rows=every is not None))
+        if len(members) == 1:
+            return Gradients(loss, *of_items)
+        of_members = [part.summed() for part in of_items]
+        return Gradients(loss, side_by_side(of_members, same_rows=every is not None))
 
     def _keep_hardest(
         self,
@@ -109,12 +108,23 @@ class Step:
         targets: Int[Tensor, "events"],
         negatives: Negatives,
     ) -> _Scored:
-        """Score targets and negatives, and differentiate the loss."""
-        logits = choose_logits(table, targets, negatives, self.scratch, self.precision)
-        positive, negative = (part.requires_grad_() for part in logits.forward(hidden))
-        loss = self.loss(positive, negative, negatives.masked)
-        of_logits = torch.autograd.grad(loss, (positive, negative))
-        return _Scored(loss.detach(), *logits.backward(hidden, *of_logits))
+        """Score targets and negatives, and differentiate the loss.
+
+        It is a mean over the events, of which some may be scored at a time.
+        """
+        loss, of_hidden = hidden.new_zeros(()), torch.empty_like(hidden)
+        of_items: list[Terms] = []
+        ways = choose_logits(table, targets, negatives, self.scratch, self.precision)
+        for events, logits in ways:
+            states = hidden[events]
+            positive, negative = (x.requires_grad_() for x in logits.forward(states))
+            share = len(states) / len(hidden)
+            part = share * self.loss(positive, negative, negatives.masked[events])
+            of_logits = torch.autograd.grad(part, (positive, negative))
+            of_hidden[events], terms = logits.backward(states, *of_logits)
+            loss += part.detach()
+            of_items += terms
+        return _Scored(loss, of_hidden, of_items)
 
     def _encode(
         self, vectors: Float[Tensor, "events size"], batch: Batch

@@ -77,7 +77,9 @@ class DataParallel(SingleProcess):
         loss, *summed = torch.split(vector, [tensor.numel() for tensor in parts])
         for tensor, total in zip(dense, summed, strict=True):
             tensor.copy_(total.view_as(tensor))
-        return Gradients(loss.squeeze(), self._sum_rows(gradients.of_items, share))
+        return Gradients(
+            loss.squeeze(), self._sum_rows(gradients.of_items.summed(), share)
+        )
 
     def _sum_rows(self, rows: SparseGradient, share: float) -> SparseGradient:
         """Exchange rows, filled up to the longest part with padding, and sum them."""
