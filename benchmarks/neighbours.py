@@ -1,15 +1,15 @@
-"""How much two trainings side by side slow each other down, as Markdown.
+"""How much a training loses on a shared machine: processes that train in turns.
 
-For each way of waiting: milliseconds of a TRON XL step in a process alone, and in the
-slower of two, in turns. Where other work goes on meanwhile, a priority over it helps:
-`chrt --rr 10 python benchmarks/neighbours.py`.
+This file is also what these processes run.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from statistics import median
 
 WAYS: dict[str, dict[str, str]] = {
@@ -19,6 +19,9 @@ WAYS: dict[str, dict[str, str]] = {
 }
 """What is set for a process; the last is what `kedro run` does."""
 GIVEN = "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"
+CGROUPS = Path("/sys/fs/cgroup")
+PERIOD = 100_000
+"""Microseconds in which a process under the quota may compute for as many."""
 WARM_UP = 2.5
 """Seconds before a measurement, in which neighbours notice each other."""
 
@@ -52,10 +55,11 @@ def work() -> None:
 class Worker:
     """A process that trains when it is told to."""
 
-    def __init__(self, way: str) -> None:
+    def __init__(self, way: str, group: Path | None = None) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in GIVEN}
+        join = "" if group is None else f"echo $$ > {group}/cgroup.procs; "
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--work"],
+            ["sh", "-c", f'{join}exec "$@"', "sh", sys.executable, __file__],
             env=kept | WAYS[way],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -74,37 +78,84 @@ class Worker:
         assert self.process.stdout
         return self.process.stdout.readline()
 
+    def end(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
 
-def measure(workers: list[Worker], seconds: float) -> list[float]:
-    """Return milliseconds a step of each while all of them train."""
+
+def measure(
+    times: dict[str, list[float]],
+    situation: str,
+    workers: list[Worker],
+    seconds: float,
+) -> None:
+    """Add the milliseconds a step of the slowest while all of them train."""
     for worker in workers:
         worker.ask(seconds)
-    return [float(worker.answer()) for worker in workers]
+    slowest = max(float(worker.answer()) for worker in workers)
+    times.setdefault(situation, []).append(slowest)
 
 
-def main() -> None:
-    """Measure all ways in turns and print their table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work:
-        work()
-        return
-    workers = {way: [Worker(way), Worker(way)] for way in WAYS}
-    alone: dict[str, list[float]] = {way: [] for way in WAYS}
-    pairs: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(options.rounds):
-        for way, both in workers.items():
-            alone[way] += measure(both[:1], options.seconds)
-            pairs[way].append(max(measure(both, options.seconds)))
-    print("| threads | alone, ms | the slower of two, ms | ratio |")  # noqa: T201
-    print("| :-- | --: | --: | --: |")  # noqa: T201
-    for way in WAYS:
-        one, two = median(alone[way]), median(pairs[way])
-        print(f"| {way} | {one:.0f} | {two:.0f} | {two / one:.1f} |")  # noqa: T201
+@contextmanager
+def busy_loop() -> Iterator[None]:
+    """Have a process compute without end meanwhile."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def one_core() -> Iterator[Path | None]:
+    """Make a cgroup, of version 1 or 2, that may use one core; None: not allowed."""
+    old = (CGROUPS / "cpu").exists()
+    group = (CGROUPS / "cpu" if old else CGROUPS) / f"tronrec-{os.getpid()}"
+    limits = {"cpu.max": f"{PERIOD} {PERIOD}"}
+    if old:
+        limits = dict.fromkeys(("cpu.cfs_period_us", "cpu.cfs_quota_us"), f"{PERIOD}")
+    with ExitStack() as stack:
+        try:
+            group.mkdir()
+            stack.callback(group.rmdir)
+            for name, limit in limits.items():
+                (group / name).write_text(limit)
+        except OSError:
+            yield None
+        else:
+            yield group
+
+
+def compare(rounds: int = 5, seconds: float = 3) -> dict[str, dict[str, float]]:
+    """Return milliseconds of a TRON XL step: way -> situation -> median of all rounds.
+
+    Situations are a process alone, the slower of two side by side, one beside a busy
+    loop, and one under a quota of one core, if a cgroup may be made.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    with ExitStack() as stack:
+        group = stack.enter_context(one_core())
+        workers = {way: [Worker(way), Worker(way)] for way in WAYS}
+        limited = {way: [Worker(way, group)] for way in WAYS if group}
+        for some in (*workers.values(), *limited.values()):
+            for worker in some:
+                stack.callback(worker.end)
+        for _ in range(rounds):
+            for way, both in workers.items():
+                times = found.setdefault(way, {})
+                measure(times, "alone", both[:1], seconds)
+                measure(times, "two side by side", both, seconds)
+                with busy_loop():
+                    measure(times, "beside a busy loop", both[:1], seconds)
+                if group:
+                    measure(times, "one core's quota", limited[way], seconds)
+    return {
+        way: {situation: median(some) for situation, some in times.items()}
+        for way, times in found.items()
+    }
 
 
 if __name__ == "__main__":
-    main()
+    work()

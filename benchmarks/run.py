@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 import yaml
+from neighbours import compare
 from steps import PackedTraining, PaddedTraining
 from timing import in_turns, product_rate, timed, usual
 
@@ -200,6 +201,18 @@ class Bench:
             share, speed = sorted(found)[1]
             row(shape.name, f"{speed:,.0f}", f"{share:.0%}")
 
+    def neighbours(self) -> None:
+        """Train beside other work, and under a quota, with ways to wait for threads."""
+        found = compare()
+        situations = list(next(iter(found.values())))
+        head(
+            "A TRON XL step on a shared machine, and times of that alone",
+            *("threads", *(f"{situation}, ms" for situation in situations)),
+        )
+        for way, times in found.items():
+            alone = times["alone"]
+            row(way, *(f"{ms:.0f} ({ms / alone:.1f})" for ms in times.values()))
+
 
 def plot(times: dict[int, float]) -> None:
     """Write the time of a step against the size of the catalogue."""
@@ -221,7 +234,7 @@ def main() -> None:
     """Run all measurements, or those asked for."""
     tables = (
         *("products", "steps", "systems", "stages", "catalogues", "evaluation"),
-        "serving",
+        *("serving", "neighbours"),
     )
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

@@ -6,7 +6,7 @@ file is read or written, so that nodes can name the types.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -60,7 +60,10 @@ class DataFingerprints(Params):
 
 
 class TrainingState(Params):
-    """Facts of a training's checkpoint; its tensors are weights and moments."""
+    """Facts of a training's checkpoint; its tensors are weights and moments.
+
+    Weights of the best epoch are beside those of the last one where they are others.
+    """
 
     kind: Literal["training"] = "training"
     parameters: SystemParams
@@ -103,12 +106,14 @@ def training_key(parameters: SystemParams, data: DataFingerprints) -> str:
 _FACTS: TypeAdapter[TrainingState | ModelCard] = TypeAdapter(TrainingState | ModelCard)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoint:
     """Named tensors, and facts about them."""
 
     tensors: "dict[str, Tensor]"
     facts: TrainingState | ModelCard
+    path: Path | None = field(default=None, compare=False)
+    """The file it was saved in last."""
 
     @property
     def state(self) -> TrainingState:
@@ -151,6 +156,10 @@ class Checkpoint:
             if key.startswith(prefix)
         }
 
+    def best_weights(self) -> "dict[str, Tensor]":
+        """Return the weights of a training's best epoch; often that is the last one."""
+        return self.part("best") or self.part("model")
+
     def save(self, path: Path) -> None:
         """Write a safetensors file that takes the place of `path` when it is whole."""
         from safetensors.torch import save_file
@@ -160,10 +169,14 @@ class Checkpoint:
         with replacing(path) as aside:
             save_file(tensors, aside, {METADATA: json.dumps(facts, allow_nan=False)})
             aside.chmod(0o644)  # safetensors makes it readable to its owner only
+        self.path = path
 
     @classmethod
     def load(cls, path: Path, *, facts_only: bool = False) -> Self:
         """Read a file that `save` wrote, to the CPU.
+
+        Tensors are mapped: what is not looked at takes no memory, and what is can be
+        read again whenever memory is needed for something else.
 
         Args:
             path: The file.

@@ -17,7 +17,7 @@ from tronrec.training.export import fitted_ranking
 from tronrec.training.history import best_epoch, history_table
 from tronrec.training.loop import Trainer, TrainingSessions, fit
 from tronrec.training.memory import peak_bytes, reset_peak
-from tronrec.training.state import load_best, resume, save_state
+from tronrec.training.state import keep_best_in, load_best, resume, save_state
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ def train_systems(
             peak = last.state.peak_bytes
         for state in fit(trainer):
             peak = max(peak or 0, peak_bytes(target) or 0) or None
-            yield {name: save_state(state, peak)}
+            checkpoint = save_state(state, peak)
+            yield {name: checkpoint}
+            keep_best_in(state, checkpoint)
 
 
 def rank_systems(

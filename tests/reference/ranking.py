@@ -2,20 +2,29 @@
 
 import copy
 import math
+from collections.abc import Iterator
 
 from reference.model import hidden_states
 from tronrec.data.packed import PackedSessions
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
 
+ROUNDING = 1e-6
+"""By how much a score of some units may be off in float32."""
+
 
 def scores_of_all(
     model: Recommender, terms: RankingTerms, clicks: list[int]
 ) -> list[float]:
     """Return the score of items 1..|I| after some clicks, the last `window` of them."""
+    return _score_all(copy.deepcopy(model).double().eval(), terms, clicks)
+
+
+def _score_all(
+    model: Recommender, terms: RankingTerms, clicks: list[int]
+) -> list[float]:
     import torch
 
-    model = copy.deepcopy(model).double().eval()
     clicks = clicks[-model.params.window :]
     hidden = hidden_states(model, torch.tensor(clicks))[-1]
     scores = model.item_embeddings[1:] @ hidden
@@ -36,20 +45,38 @@ def scores_of_all(
     return found
 
 
-def ranks(
+def events(
     model: Recommender, terms: RankingTerms, sessions: PackedSessions
-) -> list[int]:
-    """Return the rank of every event from the second of its session on.
+) -> Iterator[tuple[float, list[float]]]:
+    """Yield the score of each target, and those of all other items.
 
-    The event is predicted from the last `window` clicks before it, or all if fewer. An
-    item that scores the same as the target is ahead of it.
+    Events are those from the second of a session on. Each is predicted from the last
+    `window` clicks before it, or all if fewer.
     """
-    found = []
+    model = copy.deepcopy(model).double().eval()
     for start, end in zip(sessions.offsets[:-1], sessions.offsets[1:], strict=True):
         for event in range(start + 1, end):
             clicks = sessions.items[start:event].tolist()
-            scores = scores_of_all(model, terms, clicks)
-            target = int(sessions.items[event]) - 1
-            ahead = [s for i, s in enumerate(scores) if i != target]
-            found.append(1 + sum(score >= scores[target] for score in ahead))
-    return found
+            scores = _score_all(model, terms, clicks)
+            yield scores.pop(int(sessions.items[event]) - 1), scores
+
+
+def ranks(
+    model: Recommender, terms: RankingTerms, sessions: PackedSessions
+) -> list[int]:
+    """Return the rank of every target; an item that scores the same is ahead of it."""
+    return [
+        1 + sum(other >= target for other in others)
+        for target, others in events(model, terms, sessions)
+    ]
+
+
+def are_clear(
+    model: Recommender, terms: RankingTerms, sessions: PackedSessions
+) -> bool:
+    """Return whether no rank hangs on the rounding of float32."""
+    return all(
+        abs(other - target) > ROUNDING
+        for target, others in events(model, terms, sessions)
+        for other in others
+    )

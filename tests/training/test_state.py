@@ -9,7 +9,14 @@ from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.training.loop import Trainer, TrainingSessions, fit
-from tronrec.training.state import choose_last, load_best, resume, save_state, train
+from tronrec.training.state import (
+    choose_last,
+    keep_best_in,
+    load_best,
+    resume,
+    save_state,
+    train,
+)
 
 cpu = torch.device("cpu")
 DATA = TrainingSessions(
@@ -87,3 +94,44 @@ def test_a_changed_parameter_is_named_once(finished, caplog):
     trainer = Trainer(make_params(training=shorter), DATA, cpu)
     assert not resume(trainer, finished)
     assert caplog.text.count("training.epochs") == 1
+
+
+def checkpoints_of(save):
+    """Return what each epoch yields, and whether a file has the best weights then."""
+    params = make_params(
+        training=make_params().training.model_dump()
+        | {"epochs": 12, "patience": 2, "learning_rate": 0.1}
+    )
+    trainer, found, mapped = Trainer(params, DATA, cpu), [], []
+    for state in fit(trainer):
+        checkpoint = save_state(state)
+        save(checkpoint)
+        found.append({name: t.clone() for name, t in checkpoint.tensors.items()})
+        keep_best_in(state, checkpoint)
+        mapped.append(trainer.best_weights is not None)
+    assert 1 < trainer.best_epoch < trainer.epoch
+    return found, mapped
+
+
+def test_best_weights_may_lie_in_the_saved_file(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    expected, _ = checkpoints_of(lambda checkpoint: None)
+    found, mapped = checkpoints_of(lambda checkpoint: checkpoint.save(path))
+    assert all(mapped)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_a_file_that_is_no_longer_the_own_one_is_not_used(change, tmp_path, finished):
+    path = tmp_path / "checkpoint.safetensors"
+
+    def save(checkpoint):
+        checkpoint.save(path)
+        finished.save(path) if change == "replaced" else path.unlink()
+
+    expected, _ = checkpoints_of(lambda checkpoint: None)
+    found, _ = checkpoints_of(save)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)

@@ -15,6 +15,10 @@ class Scratch:
 
     def __init__(self) -> None:
         """Begin without memory; the first call of `take` asks the system for it."""
+        self.release()
+
+    def release(self) -> None:
+        """Give the memory back, until the next call of `take`."""
         self.memory = torch.empty(0, dtype=torch.uint8)
 
     def take(

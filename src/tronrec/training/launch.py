@@ -7,7 +7,7 @@ from tronrec.device import choose_device
 from tronrec.params import ParallelParams, SystemParams
 from tronrec.training.distributed import train_in_processes
 from tronrec.training.loop import Trainer, TrainingSessions
-from tronrec.training.state import save_state, train
+from tronrec.training.state import keep_best_in, save_state, train
 
 
 def train_system(
@@ -35,4 +35,6 @@ def train_system(
         return
     trainer = Trainer(system, sessions, choose_device(device))
     for state in train(trainer, last):
-        yield save_state(state)
+        checkpoint = save_state(state)
+        yield checkpoint
+        keep_best_in(state, checkpoint)

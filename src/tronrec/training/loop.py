@@ -124,7 +124,9 @@ class Trainer:
         self.batches.shard(self.workers.rank, self.workers.count)
         self.fingerprints = data.fingerprints()
         self.history: list[EpochRecord] = []
-        self.best_weights = self.model.state_dict()
+        self.best_weights: dict[str, Tensor] | None = None
+        """Of the best epoch so far; None: the present ones, which are copied once they
+        are to change. That a file has them, too, spares a table of items in memory."""
 
     def _make_step(self) -> Step:
         params, items = self.params, self.data.num_items
@@ -158,6 +160,9 @@ class Trainer:
     def run_epoch(self) -> None:
         """Train on every session, as often as `min_steps` says, then measure."""
         training = self.params.training
+        if self.history and self.best_weights is None:
+            weights = self.model.state_dict()
+            self.best_weights = {name: t.clone() for name, t in weights.items()}
         started = time.perf_counter()
         loss = self._train()
         trained = time.perf_counter()
@@ -180,8 +185,7 @@ class Trainer:
         )
         self.history.append(record)
         if self.best_epoch == self.epoch:
-            weights = self.model.state_dict()
-            self.best_weights = {name: t.clone() for name, t in weights.items()}
+            self.best_weights = None
         logger.info(describe(record))
 
     @property
@@ -241,6 +245,7 @@ class Trainer:
         """
         if not len(self.validation):
             return {}
+        self.step.release()
         terms = self.terms
         if self.params.ranking.calibrate:
             label = "gains" if self.workers.rank == 0 else None

@@ -9,6 +9,7 @@ are, and nothing is trained again.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from tronrec.checkpoint import (
     with_prefix,
 )
 from tronrec.data.packed import PackedSessions
+from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams, SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
@@ -43,9 +45,10 @@ def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
         for index, moments in trainer.encoder_optimizer.state_dict()["state"].items()
         for name, tensor in moments.items()
     }
+    aside = trainer.best_weights if trainer.best_epoch != trainer.epoch else None
     tensors = (
         with_prefix("model", trainer.model.state_dict())
-        | with_prefix("best", trainer.best_weights)
+        | with_prefix("best", aside or {})
         | with_prefix("item_optimizer", trainer.item_optimizer.state())
         | with_prefix("encoder_optimizer", optimizer)
     )
@@ -57,6 +60,23 @@ def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
         device=trainer.device.type,
     )
     return Checkpoint(tensors, state)
+
+
+def keep_best_in(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Have the best weights in the file of a checkpoint instead of in memory.
+
+    Nothing changes where it was not saved.
+
+    Args:
+        trainer: The training.
+        checkpoint: What `save_state` returned after its last epoch.
+    """
+    if checkpoint.path is None:
+        return
+    with suppress(UserError):  # it was moved away since then
+        saved = Checkpoint.load(checkpoint.path)
+        if saved.facts == checkpoint.facts:
+            trainer.best_weights = saved.best_weights()
 
 
 def resume(trainer: Trainer, checkpoint: Checkpoint) -> bool:
@@ -136,7 +156,7 @@ def load_best(
 def best_model(checkpoint: Checkpoint, num_items: int) -> Recommender:
     """Return the model of the best epoch of a training, on the CPU."""
     model = Recommender(checkpoint.state.parameters.model, num_items)
-    model.load_state_dict(checkpoint.part("best"))
+    model.load_state_dict(checkpoint.best_weights())
     return model
 
 
@@ -153,12 +173,9 @@ def _find_changes(trainer: Trainer, state: TrainingState) -> list[str]:
 def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     trainer.history = list(checkpoint.state.history)
     trainer.model.load_state_dict(checkpoint.part("model"))
-    trainer.best_weights = {
-        name: tensor.to(trainer.device)
-        for name, tensor in checkpoint.part("best").items()
-    }
     if not trainer.history:
         return  # a warm start: there are no moments yet
+    trainer.best_weights = checkpoint.best_weights()
     trainer.item_optimizer.restore(checkpoint.part("item_optimizer"))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in checkpoint.part("encoder_optimizer").items():
@@ -177,7 +194,7 @@ def _rank_anew(trainer: Trainer) -> None:
     last = {name: t.clone() for name, t in trainer.model.state_dict().items()}
     kept = {len(trainer.history): last}
     if best := best_epoch(trainer.history, trainer.params.training.choose_by):
-        kept.setdefault(best, trainer.best_weights)
+        kept.setdefault(best, trainer.best_weights or last)
     measured: dict[int, EpochRecord] = {}
     for epoch, weights in kept.items():
         trainer.model.load_state_dict(weights)

@@ -92,6 +92,13 @@ class Step:
         of_members = [part.summed() for part in of_items]
         return Gradients(loss, side_by_side(of_members, same_rows=every is not None))
 
+    def release(self) -> None:
+        """Give memory back until the next batch, for whoever measures the model now."""
+        self.scratch.release()
+        if self.hardest:
+            self.hardest.products.release()
+            self.hardest.vectors.release()
+
     def _keep_hardest(
         self,
         hidden: Float[Tensor, "events size"],

@@ -42,8 +42,7 @@ def warm_start(
     state = TrainingState(
         parameters=system, data=sessions.fingerprints(), history=(), device="cpu"
     )
-    best = {name: tensor.clone() for name, tensor in weights.items()}
-    return Checkpoint(with_prefix("model", weights) | with_prefix("best", best), state)
+    return Checkpoint(with_prefix("model", weights), state)
 
 
 def warm_weights(
