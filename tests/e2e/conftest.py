@@ -1,12 +1,13 @@
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+
+import commands
+from commands import Started, start
 
 PROJECT = Path(__file__).parents[2]
 
@@ -38,19 +39,10 @@ class Shop:
         blocks = dict.fromkeys(("diginetica", "yoochoose", "otto", "shop"), TINY)
         (tiny / "parameters.yml").write_text(yaml.safe_dump(blocks))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Started:
         """Start `kedro run`."""
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kedro", "run", "--env=tiny"),
-                f"--conf-source={self.conf}",
-                *arguments,
-            ],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        options = "--env=tiny", f"--conf-source={self.conf}", *arguments
+        return start("kedro", "run", *options, cwd=PROJECT, merge=True)
 
     def run(self, *arguments: str) -> str:
         """Run `kedro run` to its end and return what it printed; it must not fail."""
@@ -70,16 +62,10 @@ class Shop:
     def tell(self, command: str, *arguments: str) -> str:
         """Run another command of ours than `run`, and return what it printed."""
         options = f"--conf-source={self.conf}", "--env=tiny", *arguments
-        done = subprocess.run(
-            [sys.executable, "-m", "tronrec", command, *options],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        process = start("tronrec", command, *options, cwd=PROJECT, merge=False)
+        printed, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors
+        return printed
 
     def clear(self) -> None:
         """Remove what runs have written."""
@@ -89,6 +75,13 @@ class Shop:
         """Return the names of all files of the shop, below its data folder."""
         files = (path for path in self.data.rglob("*") if path.is_file())
         return sorted(str(path.relative_to(self.data)) for path in files)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forking() -> Iterator[None]:
+    """End at last what `commands` has started."""
+    yield
+    commands.end()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import subprocess
 import time
 from pathlib import Path
 from threading import Timer
@@ -11,6 +10,7 @@ from threading import Timer
 import polars as pl
 import pytest
 
+from commands import Started
 from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 
@@ -106,7 +106,7 @@ def test_random_pairs_of_verbs(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> N
         check(busy, codes, printed, story + "\n" + "\n".join(printed))
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: Started) -> str:
     """Return what a run printed; one that hangs is killed, and says where it was."""
     timer = Timer(900, process.kill)
     timer.start()

@@ -1,12 +1,12 @@
 """Training in two processes through the command line: stopped, killed, gone on with."""
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from commands import Started
 from tronrec.checkpoint import Checkpoint
 
 from .conftest import Shop, wait_until
@@ -32,7 +32,7 @@ def finished_epochs(shop: Shop) -> int:
     return len(Checkpoint.load(path).state.history) if path.exists() else 0
 
 
-def children(process: subprocess.Popen[str]) -> list[Path]:
+def children(process: Started) -> list[Path]:
     """Return the folders in /proc of the children: there while they live."""
     threads = Path(f"/proc/{process.pid}/task").glob("*/children")
     return [Path("/proc") / pid for file in threads for pid in file.read_text().split()]
