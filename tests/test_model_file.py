@@ -57,3 +57,23 @@ def test_weights_that_are_not_finite_are_refused_and_named() -> None:
     weights.data.view(-1)[-1] = float("nan")
     with pytest.raises(UserError, match=f"weights {name} are not finite; train"):
         ModelFile.read(broken.checkpoint())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trend", float("inf")),
+        ("successors.items", -1),
+        ("successors.items", 10**6),
+        ("successors.gains", float("nan")),
+    ],
+)
+def test_damaged_ranking_terms_are_refused(name: str, value: float) -> None:
+    checkpoint = trained.make_file().checkpoint()
+    ModelFile.read(checkpoint)
+    checkpoint.tensors[name].view(-1)[-1] = value
+    with pytest.raises(UserError, match="trend or successors are damaged; take"):
+        ModelFile.read(checkpoint)
+    checkpoint.tensors[name] = checkpoint.tensors[name][:-1]
+    with pytest.raises(UserError, match="trend or successors are damaged; take"):
+        ModelFile.read(checkpoint)

@@ -38,8 +38,9 @@ class ModelFile:
         """Take the parts out of a file, on the CPU; the model is in evaluation mode.
 
         Raises:
-            UserError: The file is no model, its ids are damaged, or weights of the
-                encoder are not finite; those of the items are looked at by the search.
+            UserError: The file is no model, its ids or ranking terms are damaged, or
+                weights of the encoder are not finite; those of the items are looked at
+                by the search.
         """
         card, tensors = checkpoint.card, checkpoint.tensors
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -56,6 +57,11 @@ class ModelFile:
         follow = checkpoint.part(SUCCESSORS)
         successors = Successors(**follow) if follow else None
         terms = RankingTerms(card.parameters.ranking, tensors.get(TREND), successors)
+        if not terms.are_for(len(ids)):
+            raise UserError(
+                "The model's trend or successors are damaged; take the file from a "
+                "copy, or run the train_* pipeline again"
+            )
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
 
     def check_data(self, ids: pl.Series, fit: PackedSessions) -> None:

@@ -1,6 +1,7 @@
 import pytest
+from pydantic import ValidationError
 
-from tronrec.params import BenchmarkParams
+from tronrec.params import BenchmarkParams, SystemParams
 from tronrec.reporting.benchmark import page, result_rows
 from tronrec.reporting.paper import TABLE_2, ReportedData
 
@@ -72,3 +73,14 @@ def test_elsewhere_the_paper_has_no_figures():
 def test_without_its_subject_the_table_compares_nothing():
     table = result_rows({"sasrec": RESULTS["sasrec"]}, DIGINETICA, "tron_xl")
     assert table["recall@20_lead"].null_count() == 1
+
+
+def test_the_subject_is_one_of_what_is_compared():
+    systems = {"sasrec": SystemParams(), "gru4rec": SystemParams()}
+    assert BenchmarkParams(systems=systems).chosen_subject == "sasrec"
+    assert BenchmarkParams().chosen_subject == "tron_xl"
+    for name in ("gru4rec", "session_knn"):
+        params = BenchmarkParams(systems=systems, subject=name)
+        assert params.chosen_subject == name
+    with pytest.raises(ValidationError, match="subject tron_xx is none of sasrec, gru"):
+        BenchmarkParams(systems=systems, subject="tron_xx")

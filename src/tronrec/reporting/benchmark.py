@@ -82,7 +82,7 @@ def page(
         measured: The test sessions, in words.
     """
     rows = table.to_dicts()
-    subject = LABELS.get(params.subject, params.subject)
+    subject = LABELS.get(params.chosen_subject, params.chosen_subject)
     return f"""# Systems on {dataset.title}
 
 Every system was trained on the same sessions and measured once on the same events of
@@ -96,7 +96,7 @@ and memory are those of this machine, the paper's of one V100.
 The relative lead, and the p-value of a paired permutation test over test sessions
 ({params.resamples:,} permutations).
 
-{_leads(rows, dataset, params.subject)}"""
+{_leads(rows, dataset, params.chosen_subject)}"""
 
 
 def _results(rows: list[dict[str, Any]]) -> str:

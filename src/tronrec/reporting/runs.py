@@ -40,7 +40,10 @@ def find_subject(runs: Sequence[FinishedRun], name: str | None) -> FinishedRun:
         UserError: There is no run, or none of this name.
     """
     if not runs:
-        raise UserError("No run has been finished; `kedro run` with a train_* pipeline")
+        raise UserError(
+            "No run has been finished here; `kedro run` with a train_* pipeline, or "
+            "name the environment of the runs: --env=sample"
+        )
     if name is None:
         return runs[-1]
     named = [run for run in runs if run.name == name]

@@ -52,6 +52,14 @@ class RankingTerms:
             return self
         return replace(self, successors=count_successors(sessions, num_items))
 
+    def are_for(self, num_items: int) -> bool:
+        """Return whether what was counted can be that of so many items."""
+        trend, successors = self.trend, self.successors
+        sound = trend is None or (
+            trend.shape == (num_items + 1,) and bool(trend.isfinite().all())
+        )
+        return sound and (successors is None or successors.are_for(num_items))
+
     def to(self, device: torch.device) -> Self:
         """Return the same terms on a device."""
         return replace(

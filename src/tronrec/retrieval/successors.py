@@ -47,6 +47,16 @@ class Successors:
     """log(1 + share / `FLOOR`), where the share is that of the item's pairs; 0 for
     padding."""
 
+    def are_for(self, num_items: int) -> bool:
+        """Return whether these can be the successors of so many items."""
+        least, greatest = self.items.aminmax()
+        return (
+            len(self.items) == num_items + 1
+            and self.items.shape == self.gains.shape
+            and bool(least >= 0 and greatest <= num_items)
+            and bool(self.gains.isfinite().all())
+        )
+
     def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
         return type(self)(self.items.to(device), self.gains.to(device))

@@ -88,7 +88,7 @@ def compare_systems(
     found = compare(
         {name: every[name].to_numpy() for name in every.columns},
         session,
-        subject=params.subject,
+        subject=params.chosen_subject,
         resamples=params.resamples,
     )
     return {name: {**scores, **runs.get(name, {})} for name, scores in found.items()}
@@ -102,7 +102,7 @@ def tabulate_benchmark(
 ) -> pl.DataFrame:
     """Return Table 2: a row for each system, with the paper's figures."""
     data = identify(dataset, statistics)
-    return benchmark.result_rows(results, data, params.subject)
+    return benchmark.result_rows(results, data, params.chosen_subject)
 
 
 def write_benchmark(
