@@ -74,6 +74,7 @@ def test_damaged_ranking_terms_are_refused(name: str, value: float) -> None:
     checkpoint.tensors[name].view(-1)[-1] = value
     with pytest.raises(UserError, match="trend or successors are damaged; take"):
         ModelFile.read(checkpoint)
-    checkpoint.tensors[name] = checkpoint.tensors[name][:-1]
-    with pytest.raises(UserError, match="trend or successors are damaged; take"):
-        ModelFile.read(checkpoint)
+    for rows in (0, -1):
+        checkpoint.tensors[name] = checkpoint.tensors[name][:rows]
+        with pytest.raises(UserError, match="trend or successors are damaged; take"):
+            ModelFile.read(checkpoint)

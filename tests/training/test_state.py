@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from reference.data import random_sessions
+from tronrec.errors import UserError
 from tronrec.evaluation.metrics import measure
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.params import SystemParams
@@ -96,13 +97,15 @@ def test_a_changed_parameter_is_named_once(finished, caplog):
     assert caplog.text.count("training.epochs") == 1
 
 
+def make_impatient() -> Trainer:
+    """Return a training whose best epoch is not its last one."""
+    training = {"epochs": 12, "patience": 2, "learning_rate": 0.1, "batch_size": 8}
+    return Trainer(make_params(training=training), DATA, cpu)
+
+
 def checkpoints_of(save):
     """Return what each epoch yields, and whether a file has the best weights then."""
-    params = make_params(
-        training=make_params().training.model_dump()
-        | {"epochs": 12, "patience": 2, "learning_rate": 0.1}
-    )
-    trainer, found, mapped = Trainer(params, DATA, cpu), [], []
+    trainer, found, mapped = make_impatient(), [], []
     for state in fit(trainer):
         checkpoint = save_state(state)
         save(checkpoint)
@@ -135,3 +138,16 @@ def test_a_file_that_is_no_longer_the_own_one_is_not_used(change, tmp_path, fini
     found, _ = checkpoints_of(save)
     for ours, theirs in zip(found, expected, strict=True):
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_file_that_somebody_writes_over_is_noticed(tmp_path):
+    path, trainer = tmp_path / "checkpoint.safetensors", make_impatient()
+    with pytest.raises(UserError, match="was overwritten while it went on"):
+        for state in fit(trainer):
+            checkpoint = save_state(state)
+            checkpoint.save(path)
+            keep_best_in(state, checkpoint)
+            with path.open("r+b") as file:
+                file.seek(8 + int.from_bytes(file.read(8), "little"))
+                file.write(bytes(path.stat().st_size - file.tell()))
+    assert trainer.best_epoch < trainer.epoch

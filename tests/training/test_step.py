@@ -98,6 +98,19 @@ def test_gradients_match_autograd_session_by_session(encoder, monkeypatch):
     test_gradients_match_autograd("sessionwise", None, 7, encoder)
 
 
+def test_sessions_may_draw_nothing_of_the_catalogue():
+    batch = make_batch(3)
+    model = Recommender(ModelParams(hidden_size=16, window=8), 20_000)
+    sampling = SamplingParams(
+        uniform=0, uniform_granularity="sessionwise", in_batch=3, top_k=None
+    )
+    step = Step(
+        model, NegativeSampler(sampling, 20_000), None, choose_loss(LossParams())
+    )
+    found = step.backward(batch, torch.Generator().manual_seed(0))
+    assert set(found.of_items.item_ids.tolist()) <= set(batch.clicks.tolist())
+
+
 def test_bfloat16_changes_little():
     """Products are rounded; gradients stay float32."""
     batch, found = make_batch(0), {}

@@ -49,12 +49,11 @@ class Successors:
 
     def are_for(self, num_items: int) -> bool:
         """Return whether these can be the successors of so many items."""
-        least, greatest = self.items.aminmax()
+        known = (self.items >= 0) & (self.items <= num_items)
         return (
             len(self.items) == num_items + 1
             and self.items.shape == self.gains.shape
-            and bool(least >= 0 and greatest <= num_items)
-            and bool(self.gains.isfinite().all())
+            and bool(known.all() and self.gains.isfinite().all())
         )
 
     def to(self, device: torch.device) -> Self:

@@ -54,7 +54,7 @@ def keep_all(candidates: Candidates) -> Negatives:
     if candidates.is_shared:
         return Negatives(uniform.view(-1), in_batch, masked)
     none = uniform.new_empty(0)
-    if candidates.is_of_sessions and not uniform.is_cuda:
+    if candidates.is_of_sessions and uniform.shape[1] and not uniform.is_cuda:
         batch = candidates.batch
         drawn = uniform[batch.session[batch.layout.ends]]
         of_sessions = SessionNegatives(drawn, batch.layout.session)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
+import torch
 from torch import Tensor
 
 from tronrec.checkpoint import (
@@ -31,6 +32,31 @@ from tronrec.training.loop import Trainer, TrainingSessions, fit
 logger = logging.getLogger(__name__)
 
 
+class MappedWeights(dict[str, Tensor]):
+    """Weights that lie in a file, where somebody might write others over them."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        """Keep the weights, and by what a change is noticed: the sum of their bits."""
+        super().__init__(weights)
+        self._sum = self._add_up()
+
+    def check(self) -> None:
+        """Refuse weights that have changed since then.
+
+        Raises:
+            UserError: They have.
+        """
+        if self._add_up() != self._sum:
+            raise UserError(
+                "The checkpoint of this training was overwritten while it went on, and "
+                "with it the weights of its best epoch: restore the file from a copy, "
+                "if there is one, leave it alone, and run again"
+            )
+
+    def _add_up(self) -> int:
+        return sum(int(weights.view(torch.int32).sum()) for weights in self.values())
+
+
 def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
     """Return all that `resume` needs.
 
@@ -39,6 +65,9 @@ def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
     Args:
         trainer: The training, after an epoch.
         peak_bytes: Largest memory so far, where it is measured.
+
+    Raises:
+        UserError: The file that has the weights of the best epoch was overwritten.
     """
     optimizer = {
         f"{index}.{name}": tensor
@@ -46,6 +75,8 @@ def save_state(trainer: Trainer, peak_bytes: int | None = None) -> Checkpoint:
         for name, tensor in moments.items()
     }
     aside = trainer.best_weights if trainer.best_epoch != trainer.epoch else None
+    if isinstance(aside, MappedWeights):
+        aside.check()
     tensors = (
         with_prefix("model", trainer.model.state_dict())
         | with_prefix("best", aside or {})
@@ -76,7 +107,7 @@ def keep_best_in(trainer: Trainer, checkpoint: Checkpoint) -> None:
     with suppress(UserError):  # it was moved away since then
         saved = Checkpoint.load(checkpoint.path)
         if saved.facts == checkpoint.facts:
-            trainer.best_weights = saved.best_weights()
+            trainer.best_weights = MappedWeights(saved.best_weights())
 
 
 def resume(trainer: Trainer, checkpoint: Checkpoint) -> bool:
@@ -175,7 +206,7 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     trainer.model.load_state_dict(checkpoint.part("model"))
     if not trainer.history:
         return  # a warm start: there are no moments yet
-    trainer.best_weights = checkpoint.best_weights()
+    trainer.best_weights = MappedWeights(checkpoint.best_weights())
     trainer.item_optimizer.restore(checkpoint.part("item_optimizer"))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in checkpoint.part("encoder_optimizer").items():
