@@ -7,6 +7,7 @@ from tronrec.reporting.paper import TABLE_2, ReportedData
 
 DIGINETICA = ReportedData("Diginetica", results=TABLE_2["diginetica"])
 ELSEWHERE = ReportedData("simulated clicks")
+PARAMS = BenchmarkParams(subject="tron_xl")
 
 
 def measured(recall: float, mrr: float, **more: object) -> dict[str, object]:
@@ -52,7 +53,7 @@ def test_rows_state_speed_memory_lead_and_the_papers_figures():
 
 def test_the_page_reads_like_table_2():
     table = result_rows(RESULTS, DIGINETICA, "tron_xl")
-    text = page(table, DIGINETICA, BenchmarkParams(), "9 test sessions")
+    text = page(table, DIGINETICA, PARAMS, "9 test sessions")
     lines = text.splitlines()
     assert "measured once on the same events of\n9 test sessions, after" in text
     assert (
@@ -67,7 +68,7 @@ def test_the_page_reads_like_table_2():
 def test_elsewhere_the_paper_has_no_figures():
     table = result_rows(RESULTS, ELSEWHERE, "tron_xl")
     assert table["paper_recall"].null_count() == 3
-    assert "0.454" not in page(table, ELSEWHERE, BenchmarkParams(), "")
+    assert "0.454" not in page(table, ELSEWHERE, PARAMS, "")
 
 
 def test_without_its_subject_the_table_compares_nothing():
@@ -77,8 +78,12 @@ def test_without_its_subject_the_table_compares_nothing():
 
 def test_the_subject_is_one_of_what_is_compared():
     systems = {"sasrec": SystemParams(), "gru4rec": SystemParams()}
-    assert BenchmarkParams(systems=systems).chosen_subject == "sasrec"
-    assert BenchmarkParams().chosen_subject == "tron_xl"
+    for_none = BenchmarkParams(systems=systems)
+    assert for_none.chosen_subject == "sasrec"
+    dumped = for_none.model_dump(mode="json")
+    assert BenchmarkParams.model_validate(dumped).chosen_subject == "sasrec"
+    with_ours = BenchmarkParams(systems=systems | {"tron_xl": SystemParams()})
+    assert with_ours.chosen_subject == "tron_xl"
     for name in ("gru4rec", "session_knn"):
         params = BenchmarkParams(systems=systems, subject=name)
         assert params.chosen_subject == name

@@ -47,26 +47,24 @@ class BenchmarkParams(Params):
     are any; without names, all of them."""
     epochs: int | None = Field(None, ge=1)
     """Passes over the training sessions for every system; null: as many as its own."""
-    subject: str = "tron_xl"
-    """The system that each of the others is compared with, or a baseline; where that of
-    the default is not compared, the first."""
+    subject: str | None = None
+    """The system or baseline that each of the others is compared with; null: TRON XL,
+    or the first system where that is not compared."""
     resamples: int = Field(1000, ge=100)
     """Draws of test sessions behind an interval or a p-value."""
 
     @model_validator(mode="after")
     def _subject_is_compared(self) -> Self:
         known = *self.systems, *get_args(Baseline)
-        chosen = self.systems and "subject" in self.model_fields_set
-        if chosen and self.subject not in known:
+        if self.systems and self.subject not in (None, *known):
             raise ValueError(f"subject {self.subject} is none of {', '.join(known)}")
         return self
 
     @property
     def chosen_subject(self) -> str:
         """The system that each of the others is compared with."""
-        names = list(self.systems)
-        given = "subject" in self.model_fields_set or self.subject in names or not names
-        return self.subject if given else names[0]
+        first = "tron_xl" if "tron_xl" in self.systems else next(iter(self.systems), "")
+        return self.subject or first
 
     def entries(self) -> dict[str, SystemParams]:
         """Return the systems as they are trained."""
