@@ -72,7 +72,7 @@ def analyse(shown: list[dict], followed: list[dict], params: ExperimentParams):
     exposures, outcomes = tables(shown, followed)
     period = find_period(exposures, params)
     read = read_exposures(exposures, params, period)
-    done, account = read_outcomes(outcomes, exposures, read.visitors, params, period)
+    done, account = read_outcomes(outcomes, exposures, read, params, period)
     ids = pl.DataFrame({"id": ["u", "v", "w"]})
     ids = ids.with_columns(pl.col("id").hash().alias("visitor_id"))
     groups = dict(read.visitors.join(ids, on="visitor_id").select("id", "group").rows())
@@ -111,6 +111,26 @@ def test_what_counts_is_what_the_rules_say(shown, followed, attribution) -> None
         assert min(account.values()) >= 0
 
 
+def test_a_list_that_was_sent_twice_was_shown_the_first_time() -> None:
+    shown = [exposure("u", hour, exposure_id="0") for hour in (0, 4)]
+    followed = [
+        {
+            "outcome_id": "0",
+            "visitor_id": "u",
+            "timestamp": BEGIN + timedelta(hours=hour),
+            "kind": "click",
+            "item_id": "x",
+            "quantity": 1.0,
+        }
+        for hour in (4.5, 6)
+    ]
+    params = PARAMS.model_copy(update={"attribution": "any_item"})
+    _, days, _, account = analyse(shown, followed[:1], params)
+    assert days["u", 0]["click"] == 1
+    _, _, _, account = analyse(shown, followed[1:], params)
+    assert account["after no list"] == 1
+
+
 def test_shares_of_visitors_change_nothing(monkeypatch) -> None:
     shown = [
         exposure(visitor, hour, group="ab"[place % 2])
@@ -147,7 +167,7 @@ def test_ids_may_be_whole_numbers_on_one_side_and_text_on_the_other() -> None:
     )
     period = find_period(shown, PARAMS)
     read = read_exposures(shown, PARAMS, period)
-    done, account = read_outcomes(followed, shown, read.visitors, PARAMS, period)
+    done, account = read_outcomes(followed, shown, read, PARAMS, period)
     assert account["counted"] == 1
     assert done["click"].to_list() == [1]
 

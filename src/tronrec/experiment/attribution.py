@@ -18,12 +18,14 @@ from tronrec.experiment.cleaning import (
     REASON,
     Account,
     Period,
+    Shown,
     count_reasons,
     first_reason,
     hashed,
     without_doubles,
 )
 from tronrec.experiment.schemas import (
+    EXPOSURE,
     GROUP,
     ITEM,
     ITEMS,
@@ -40,7 +42,7 @@ from tronrec.params.experiment import (
     MetricParams,
 )
 
-SHOWN_AT = "shown_at"
+SHOWN_AT, FIRST = "shown_at", "first"
 ROW = "row"
 
 
@@ -63,7 +65,7 @@ def counted_columns(metrics: dict[str, MetricParams]) -> dict[str, tuple[str, st
 def read_outcomes(
     outcomes: pl.LazyFrame,
     exposures: pl.LazyFrame,
-    visitors: pl.DataFrame,
+    shown: Shown,
     params: ExperimentParams,
     period: Period,
 ) -> tuple[pl.DataFrame, Account]:
@@ -72,7 +74,7 @@ def read_outcomes(
     Args:
         outcomes: The log of outcomes; it has to fit into memory.
         exposures: The log of exposures, which is read in a stream.
-        visitors: Those in the test.
+        shown: What the exposures told: the visitors in the test, and doubled rows.
         params: What counts.
         period: When.
 
@@ -85,7 +87,7 @@ def read_outcomes(
         hashed(VISITOR), hashed(OUTCOME), TIME, KIND, ITEM, QUANTITY
     ).collect(engine="streaming")
     distinct = without_doubles(rows, OUTCOME)
-    in_test = pl.col(VISITOR).is_in(visitors[VISITOR].implode())
+    in_test = pl.col(VISITOR).is_in(shown.visitors[VISITOR].implode())
     early = {
         **MISSING,
         "of another kind": pl.col(KIND).is_in(kinds).not_().fill_null(value=True),
@@ -93,8 +95,9 @@ def read_outcomes(
     }
     judged = distinct.with_columns(first_reason(early)).with_row_index(ROW)
     candidates = judged.filter(pl.col(REASON).is_null())
-    shown = _last_lists(candidates, exposures, params, period)
-    followed = candidates.join(shown, on=ROW, how="inner")
+    single = _without_doubled(exposures, shown.doubled)
+    lists = _last_lists(candidates, single, params, period)
+    followed = candidates.join(lists, on=ROW, how="inner")
     account = count_reasons(judged, early) | {
         "read": rows.height,
         "doubled": rows.height - distinct.height,
@@ -102,6 +105,19 @@ def read_outcomes(
         COUNTED: followed.height,
     }
     return _count(followed, columns, period), account
+
+
+def _without_doubled(exposures: pl.LazyFrame, doubled: pl.DataFrame) -> pl.LazyFrame:
+    """Return the exposures, ids as numbers; of those with one id, the first."""
+    numbered = exposures.with_columns(hashed(VISITOR), hashed(EXPOSURE))
+    if doubled.is_empty():
+        return numbered
+    first = doubled.lazy().select(
+        VISITOR, EXPOSURE, pl.col(TIME).alias(FIRST), double=True
+    )
+    return numbered.join(first, on=[VISITOR, EXPOSURE], how="left").filter(
+        pl.col("double").is_null() | (pl.col(TIME) == pl.col(FIRST))
+    )
 
 
 def _last_lists(
@@ -117,7 +133,7 @@ def _last_lists(
     lists = exposures.filter(
         pl.col(TIME).is_between(period.earliest, period.end, "left"),
         group | (pl.col(TIME) < period.begin),
-    ).select(hashed(VISITOR), pl.col(TIME).alias(SHOWN_AT), ITEMS)
+    ).select(VISITOR, pl.col(TIME).alias(SHOWN_AT), ITEMS)
     pairs = lists.join(outcomes.lazy().select(ROW, TIME, *needed), on=VISITOR).filter(
         pl.col(SHOWN_AT) <= pl.col(TIME),
         pl.col(TIME) <= pl.col(SHOWN_AT) + window,

@@ -49,9 +49,14 @@ def first_reason(reasons: dict[str, pl.Expr]) -> pl.Expr:
 
 def without_doubles(rows: pl.DataFrame, number: str) -> pl.DataFrame:
     """Return the first of all rows with one id; those without an id stay, all."""
+    single = ~rows[number].is_duplicated() | rows[number].is_null()
+    return pl.concat([rows.filter(single), _first_of_doubled(rows, number)])
+
+
+def _first_of_doubled(rows: pl.DataFrame, number: str) -> pl.DataFrame:
+    """Return the first of all rows with one id, of ids that several rows have."""
     doubled = rows[number].is_duplicated() & rows[number].is_not_null()
-    first = rows.filter(doubled).sort(TIME).unique([VISITOR, number], keep="first")
-    return pl.concat([rows.filter(~doubled), first])
+    return rows.filter(doubled).sort(TIME).unique([VISITOR, number], keep="first")
 
 
 def count_reasons(judged: pl.DataFrame, reasons: dict[str, pl.Expr]) -> Account:
@@ -119,6 +124,9 @@ class Shown:
     """The visitors in the test: `VISITOR`, `GROUP`."""
     days: pl.DataFrame
     """Their lists: `VISITOR`, `DAY`, `IMPRESSIONS`."""
+    doubled: pl.DataFrame
+    """The ids that several rows have, and the time of the first of these, which is the
+    one that counts: `VISITOR`, `EXPOSURE`, `TIME`."""
     account: Account
 
 
@@ -147,6 +155,7 @@ def read_exposures(
     return Shown(
         pl.concat([part.visitors for part in parts]),
         pl.concat([part.days for part in parts]),
+        pl.concat([part.doubled for part in parts]),
         account,
     )
 
@@ -181,6 +190,7 @@ def _read_share(rows: pl.DataFrame, params: ExperimentParams, period: Period) ->
     return Shown(
         visitors.filter(pl.col(FATE) == COUNTED).select(VISITOR, GROUP),
         known.filter(pl.col(FATE) == COUNTED).select(VISITOR, DAY, IMPRESSIONS),
+        _first_of_doubled(rows, EXPOSURE).select(VISITOR, EXPOSURE, TIME),
         account,
     )
 

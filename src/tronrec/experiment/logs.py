@@ -35,7 +35,7 @@ def read_logs(
     period = find_period(exposures, params)
     shown = read_exposures(exposures, params, period)
     done, account = read_outcomes(
-        conform_outcomes(outcomes), exposures, shown.visitors, params, period
+        conform_outcomes(outcomes), exposures, shown, params, period
     )
     columns = [IMPRESSIONS, *counted_columns(params.measured)]
     days = (
