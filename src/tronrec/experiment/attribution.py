@@ -22,7 +22,7 @@ from tronrec.experiment.cleaning import (
     count_reasons,
     first_reason,
     hashed,
-    without_doubles,
+    split_doubles,
 )
 from tronrec.experiment.schemas import (
     EXPOSURE,
@@ -86,7 +86,7 @@ def read_outcomes(
     rows = outcomes.select(
         hashed(VISITOR), hashed(OUTCOME), TIME, KIND, ITEM, QUANTITY
     ).collect(engine="streaming")
-    distinct = without_doubles(rows, OUTCOME)
+    distinct = pl.concat(split_doubles(rows, OUTCOME))
     in_test = pl.col(VISITOR).is_in(shown.visitors[VISITOR].implode())
     early = {
         **MISSING,

@@ -47,16 +47,14 @@ def first_reason(reasons: dict[str, pl.Expr]) -> pl.Expr:
     ).alias(REASON)
 
 
-def without_doubles(rows: pl.DataFrame, number: str) -> pl.DataFrame:
-    """Return the first of all rows with one id; those without an id stay, all."""
-    single = ~rows[number].is_duplicated() | rows[number].is_null()
-    return pl.concat([rows.filter(single), _first_of_doubled(rows, number)])
+def split_doubles(rows: pl.DataFrame, number: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return rows with an id of their own, or none, and the first of all with one id.
 
-
-def _first_of_doubled(rows: pl.DataFrame, number: str) -> pl.DataFrame:
-    """Return the first of all rows with one id, of ids that several rows have."""
+    Together they are the rows without doubles.
+    """
     doubled = rows[number].is_duplicated() & rows[number].is_not_null()
-    return rows.filter(doubled).sort(TIME).unique([VISITOR, number], keep="first")
+    first = rows.filter(doubled).sort(TIME).unique([VISITOR, number], keep="first")
+    return rows.filter(~doubled), first
 
 
 def count_reasons(judged: pl.DataFrame, reasons: dict[str, pl.Expr]) -> Account:
@@ -162,7 +160,8 @@ def read_exposures(
 
 def _read_share(rows: pl.DataFrame, params: ExperimentParams, period: Period) -> Shown:
     """Return the same for the exposures of some visitors, all of theirs."""
-    distinct = without_doubles(rows, EXPOSURE)
+    single, first = split_doubles(rows, EXPOSURE)
+    distinct = pl.concat([single, first])
     during = pl.col(TIME) >= period.begin
     reasons = {
         **MISSING,
@@ -190,7 +189,7 @@ def _read_share(rows: pl.DataFrame, params: ExperimentParams, period: Period) ->
     return Shown(
         visitors.filter(pl.col(FATE) == COUNTED).select(VISITOR, GROUP),
         known.filter(pl.col(FATE) == COUNTED).select(VISITOR, DAY, IMPRESSIONS),
-        _first_of_doubled(rows, EXPOSURE).select(VISITOR, EXPOSURE, TIME),
+        first.select(VISITOR, EXPOSURE, TIME),
         account,
     )
 
