@@ -60,7 +60,7 @@ class PackedTraining:
             (trainer.item_optimizer, "step", "row-wise Adam"),
             (trainer.encoder_optimizer, "step", "Adam of the encoder"),
         )
-        with stopwatches(*places) as totals:
+        with stopwatches(*places, device=self.device) as totals:
             whole = in_turns({"step": self.step}, rounds=steps, warm_up=0)["step"]
         found = {label: total / steps for label, total in totals.items()}
         return found | {"the rest": max(0.0, whole - sum(found.values()))}

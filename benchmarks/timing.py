@@ -63,19 +63,24 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
 
 
 @contextmanager
-def stopwatches(*places: tuple[Any, str, str]) -> Iterator[dict[str, float]]:
+def stopwatches(
+    *places: tuple[Any, str, str], device: torch.device
+) -> Iterator[dict[str, float]]:
     """Time every call of some functions; yield their total seconds by label.
 
     Args:
         places: Owner of the function, its name there, and the label.
+        device: Where they work. A GPU is waited for before and after each call.
     """
     totals: dict[str, float] = defaultdict(float)
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
 
     def watch(function: Callable[..., Any], label: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
+            wait(device)
             started = time.perf_counter()
             result = function(*arguments, **options)
+            wait(device)
             totals[label] += time.perf_counter() - started
             return result
 

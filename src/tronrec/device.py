@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 import torch
 
@@ -23,7 +24,21 @@ def choose_device(name: str) -> torch.device:
         raise UserError("device = cuda: torch finds no CUDA device; use auto or cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        _round_as_a_cpu()
     return torch.device(name)
+
+
+def _round_as_a_cpu() -> None:
+    """Have a GPU round no factor to TF32, and sum no products in bfloat16.
+
+    Torch allows the first for recurrent units and the second for all products. Bounds
+    of a search would not hold.
+    """
+    cudnn: Any = torch.backends.cudnn  # its settings have no types
+    cudnn.conv.fp32_precision = "ieee"  # as the other: torch wants it
+    cudnn.rnn.fp32_precision = "ieee"
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def coarse_dtype(device: torch.device) -> torch.dtype:

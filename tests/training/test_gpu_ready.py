@@ -139,23 +139,3 @@ def test_a_gpu_sums_the_same_rows_and_adds_padding(items):
     torch.testing.assert_close(theirs.item_ids[:rows], ours.item_ids)
     torch.testing.assert_close(theirs.values[:rows], ours.values)
     assert not theirs.item_ids[rows:].any() and not theirs.values[rows:].any()
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_a_gpu_trains_as_a_cpu_does():
-    params = SystemParams.model_validate(
-        {
-            "model": {"hidden_size": 8, "feed_forward": 8, "window": 6, "dropout": 0},
-            "sampling": {"uniform": 64, "in_batch": 0, "top_k": None},
-            "training": {"batch_size": 8, "epochs": 8, "warmup_steps": 0},
-        }
-    )
-    sessions = random_sessions(0, sessions=40, num_items=25, longest=9)
-    data = TrainingSessions(sessions, sessions, 25)
-    trainers = [Trainer(params, data, torch.device(name)) for name in ("cpu", "cuda")]
-    losses = []
-    for trainer in trainers:
-        for _ in range(8):
-            trainer.run_epoch()
-        losses.append(trainer.history[-1].loss)
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 LEVELS = 256
 
@@ -10,11 +11,13 @@ def dropout(values: Tensor, rate: float) -> Tensor:
     """Set a random share of `values` to zero, and scale the others to keep the mean.
 
     One byte decides, so the rate is rounded to a multiple of 1/256. Draws come from the
-    default generator of the values' device.
+    default generator of the values' device. On a GPU torch's own takes one operation.
     """
     dropped = round(rate * LEVELS)
     if dropped == 0:
         return values
+    if values.is_cuda:
+        return functional.dropout(values, dropped / LEVELS)
     words = torch.empty(
         -(-values.numel() // 8), dtype=torch.int64, device=values.device
     )

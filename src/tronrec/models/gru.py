@@ -4,6 +4,9 @@ A run of rows starts at position 0 and the unit with an empty state, whole sessi
 time. In session-parallel training a run is the next click of a session instead: it
 starts at a later position, and the unit goes on from the state that the run of the same
 number left behind, without its gradient (Hidasi et al., 2016).
+
+It computes in the precision of its weights: where torch is to round a unit's products
+on a GPU, it rounds them to float16, in which gradients vanish.
 """
 
 import torch
@@ -45,7 +48,8 @@ class GRU(nn.Module):
             dropout(vectors, rate)[row], batch_sizes, by_length, by_length.argsort()
         )
         goes_on = layout.position[first] > 0 if self.training else None
-        out, state = self.unit(steps, self._carried(goes_on))
+        with torch.autocast(vectors.device.type, enabled=False):
+            out, state = self.unit(steps, self._carried(goes_on))
         if self.training:
             self.state = state.detach()
         hidden = torch.empty_like(vectors).index_copy(0, row, out.data)

@@ -98,11 +98,11 @@ ItemGradient = SparseGradient | SessionGradient
 """The gradient of the item table, summed already or when it is needed."""
 
 
-def sum_terms(parts: Sequence[Terms]) -> ItemGradient:
-    """Return the gradient of the item table from all its terms."""
+def sum_terms(parts: Sequence[Terms], rows: int | None = None) -> ItemGradient:
+    """Return the gradient of the item table, of so many rows, from all its terms."""
     of_sessions = [part for part in parts if isinstance(part, SessionTerms)]
     others = [part for part in parts if isinstance(part, UnsummedGradient)]
-    summed = sum_by_item(*others)
+    summed = sum_by_item(*others, rows=rows)
     return SessionGradient(of_sessions, summed) if of_sessions else summed
 
 

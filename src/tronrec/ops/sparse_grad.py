@@ -68,14 +68,18 @@ class UnsummedGradient:
         )
 
 
-def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
+def sum_by_item(*parts: UnsummedGradient, rows: int | None = None) -> SparseGradient:
     """Sum the terms of each item, of all parts together.
 
     Cost: a sort of the terms and one pass over them, whatever the catalogue's size.
+
+    Args:
+        parts: Terms.
+        rows: Rows of the table, so that a GPU does not make more; None: not known.
     """
     together = UnsummedGradient.joined(parts)
     item_ids, order = together.item_ids.sort(stable=True)
-    touched, begins = _find_runs(item_ids)
+    touched, begins = _find_runs(item_ids, rows)
     values = embedding_bag(
         together.sources[order],
         together.vectors,
@@ -86,12 +90,15 @@ def sum_by_item(*parts: UnsummedGradient) -> SparseGradient:
     return SparseGradient(touched, values)
 
 
-def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseGradient:
+def side_by_side(
+    parts: Sequence[SparseGradient], *, same_rows: bool, rows: int | None = None
+) -> SparseGradient:
     """Return the gradient of a table from those of groups of its columns, in order.
 
     Args:
         parts: The gradient of each group.
         same_rows: Whether all touch the same rows, which costs no more than a copy.
+        rows: Rows of the table, as for `sum_by_item`.
     """
     if same_rows:
         values = torch.cat([part.values for part in parts], 1)
@@ -102,22 +109,24 @@ def side_by_side(parts: Sequence[SparseGradient], *, same_rows: bool) -> SparseG
         values = pad(part.values, (left, width - left - size))
         wide.append(UnsummedGradient.of_rows(part.item_ids, values))
         left += size
-    return sum_by_item(*wide)
+    return sum_by_item(*wide, rows=rows)
 
 
 def _find_runs(
-    item_ids: Int[Tensor, "terms"],
+    item_ids: Int[Tensor, "terms"], rows: int | None
 ) -> tuple[Int[Tensor, "rows"], Int[Tensor, "rows"]]:
     """Return each of the ascending items once, and where its run begins.
 
-    A CPU counts the runs. A GPU makes as many as there are terms, so that the host need
-    not wait for their number: those too many are empty, of the padding item.
+    A CPU counts the runs. A GPU makes as many as there may be, of so many terms or rows
+    of the table, so that the host need not wait for their number: those too many are
+    empty, of the padding item.
     """
     if not item_ids.is_cuda:
         touched, counts = torch.unique_consecutive(item_ids, return_counts=True)
         return touched, counts.cumsum(0) - counts
     run = (item_ids.diff(prepend=item_ids[:1]) > 0).cumsum(0)
     term = torch.arange(len(item_ids), device=item_ids.device)
-    begins = torch.full_like(item_ids, len(item_ids))
+    most = len(item_ids) if rows is None else min(rows, len(item_ids))
+    begins = item_ids.new_full((most,), len(item_ids))
     begins.scatter_reduce_(0, run, term, "amin")
-    return torch.full_like(item_ids, PADDING).scatter_(0, run, item_ids), begins
+    return item_ids.new_full((most,), PADDING).scatter_(0, run, item_ids), begins

@@ -31,6 +31,7 @@ from tronrec.params import SystemParams
 from tronrec.progress import track
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.sampling import NegativeSampler
+from tronrec.training.encoder_graphs import EncoderGraphs
 from tronrec.training.hard_negatives import HardestNegatives
 from tronrec.training.history import VALIDATION, best_epoch, describe, history_table
 from tronrec.training.memory import release_freed
@@ -131,12 +132,14 @@ class Trainer:
     def _make_step(self) -> Step:
         params, items = self.params, self.data.num_items
         k = params.sampling.kept_of(items)
+        replayed = self.device.type == "cuda" and params.model.encoder == "transformer"
         return Step(
             self.model,
             NegativeSampler(params.sampling, items),
             None if k is None else HardestNegatives(k, search_dtype(self.device)),
             choose_loss(params.loss),
             training_dtype(params.training.precision, self.device),
+            EncoderGraphs(self.model) if replayed else None,
         )
 
     @property

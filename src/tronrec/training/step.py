@@ -27,6 +27,7 @@ from tronrec.ops.scratch import Scratch
 from tronrec.ops.session_gradient import ItemGradient, Terms, sum_terms
 from tronrec.ops.sparse_grad import UnsummedGradient, side_by_side
 from tronrec.sampling import Candidates, NegativeSampler
+from tronrec.training.encoder_graphs import EncoderGraphs
 from tronrec.training.hard_negatives import HardestNegatives, Negatives, keep_all
 from tronrec.training.logits import choose_logits
 
@@ -61,6 +62,8 @@ class Step:
     loss: Loss
     precision: torch.dtype | None = None
     """Of the encoder's products and of dense ones with items; None: the weights'."""
+    graphs: EncoderGraphs | None = None
+    """What encodes on a GPU; None: the model itself."""
     scratch: Scratch = field(default_factory=Scratch)
 
     def backward(self, batch: Batch, generator: Generator) -> Gradients:
@@ -85,12 +88,15 @@ class Step:
         of_items = []
         for member, columns in zip(learned, members, strict=True):
             of_inputs = UnsummedGradient.of_rows(inputs, vectors.grad[:, columns])
-            of_items.append(sum_terms([*member.of_items, of_inputs]))
+            of_items.append(sum_terms([*member.of_items, of_inputs], len(table)))
         loss = torch.stack([member.loss for member in learned]).mean()
         if len(members) == 1:
             return Gradients(loss, *of_items)
         of_members = [part.summed() for part in of_items]
-        return Gradients(loss, side_by_side(of_members, same_rows=every is not None))
+        same = every is not None
+        return Gradients(
+            loss, side_by_side(of_members, same_rows=same, rows=len(table))
+        )
 
     def release(self) -> None:
         """Give memory back until the next batch, for whoever measures the model now."""
@@ -137,9 +143,10 @@ class Step:
         self, vectors: Float[Tensor, "events size"], batch: Batch
     ) -> Float[Tensor, "events wider"]:
         """Return the hidden state of each event, in the step's precision."""
+        encode = self.graphs.encode if self.graphs else self.model.encode
         if self.precision is None:
-            return self.model.encode(vectors, batch.layout)
-        rows = rows_to_fill(len(vectors))
+            return encode(vectors, batch.layout)
+        rows, device = rows_to_fill(len(vectors)), vectors.device.type
         filled, layout = pad(vectors, (0, 0, 0, rows)), batch.layout.padded(rows)
-        with torch.autocast(vectors.device.type, self.precision):
-            return self.model.encode(filled, layout)[: len(vectors)]
+        with torch.autocast(device, self.precision, cache_enabled=False):
+            return encode(filled, layout)[: len(vectors)]
