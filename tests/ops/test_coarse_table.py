@@ -1,15 +1,23 @@
 import pytest
 import torch
 
-from tronrec.ops.coarse_table import QuantizedTable, RoundedTable, largest_norm
+from tronrec.ops.coarse_table import largest_norm
+from tronrec.ops.quantized_table import (
+    QuantizedStates,
+    QuantizedTable,
+    WholeStates,
+    multiplies_int8,
+)
+from tronrec.ops.rounded_table import RoundedStates, RoundedTable
 
 KINDS = ["float32", "bfloat16", "int8"]
 
 
-def make(kind, table):
+def ask(kind, table, hidden):
+    norm = largest_norm(table)
     if kind == "int8":
-        return QuantizedTable(table, largest_norm(table))
-    return RoundedTable(table, getattr(torch, kind), largest_norm(table))
+        return QuantizedStates(QuantizedTable(table, norm), hidden)
+    return RoundedStates(RoundedTable(table, getattr(torch, kind), norm), hidden)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,7 +31,7 @@ def test_what_belongs_to_the_best_reaches(kind, size, excess, common, seed):
     table = torch.randn(302, size) * torch.rand(302, 1) + common * torch.randn(size)
     table[:, -1] *= excess
     hidden = torch.randn(5, size)
-    states = make(kind, table).ask(hidden)
+    states = ask(kind, table, hidden)
     exact = hidden.double() @ table[1:].double().T
     every = [states.maxima(slice(row, row + 1)) for row in range(1, 302)]
     products = torch.cat(every, 1)
@@ -39,7 +47,7 @@ def test_what_reaches_is_found_in_its_group(kind, rows):
     torch.manual_seed(0)  # of whole numbers, sums are the same in any order
     table, hidden = torch.randint(-9, 9, (2, 301, 20)).float()
     hidden = hidden[:6]
-    alone, states = make(kind, table).ask(hidden), make(kind, table).ask(hidden)
+    alone, states = ask(kind, table, hidden), ask(kind, table, hidden)
     numbers = range(rows.start, rows.stop)
     each = [alone.maxima(slice(row, row + 1))[:, 0] for row in numbers]
     products = torch.stack(each, 1)
@@ -54,21 +62,54 @@ def test_what_reaches_is_found_in_its_group(kind, rows):
 
 def test_float32_rounds_nothing():
     table = torch.randn(301, 20)
-    assert make("float32", table).residual == 0
+    assert RoundedTable(table, torch.float32, largest_norm(table)).residual == 0
 
 
 def test_a_wide_column_and_what_all_share_do_not_coarsen_the_others():
     torch.manual_seed(0)
     table = torch.randn(301, 32)
-    even = make("int8", table)
+    even = QuantizedTable(table, largest_norm(table))
     assert (even.scale == 1).all()
     table[:, 5] *= 100
-    wide = make("int8", table + 50 * torch.randn(32))
+    table += 50 * torch.randn(32)
+    wide = QuantizedTable(table, largest_norm(table))
     assert wide.residual < 2 * even.residual
     assert (wide.scale != 1).sum() == 1 and wide.scale[5] == 128
 
 
 @pytest.mark.parametrize("table", [torch.zeros(20, 5), torch.ones(20, 5)])
 def test_rows_that_are_all_the_same(table):
-    states = make("int8", table).ask(torch.zeros(2, 5))
+    states = ask("int8", table, torch.zeros(2, 5))
     assert (states.maxima(slice(1, 20)) == 0).all()
+
+
+@pytest.mark.parametrize("excess", [1, 2, 60])
+@pytest.mark.parametrize("size", [7, 32, 201])
+def test_states_are_fine_where_a_column_is_wide(excess, size):
+    """Its copies have as many levels as int16 would need, while there is room."""
+    torch.manual_seed(0)
+    table, hidden = torch.randn(302, size), torch.randn(40, size)
+    table[:, -1] *= excess
+    quantized = QuantizedTable(table, largest_norm(table))
+    assert quantized.copies.sum() <= quantized.rows.shape[1]
+    levels = 127 * quantized.copies
+    states, wide = WholeStates(quantized, hidden, levels), hidden * quantized.scale
+    assert (states.whole.abs() <= levels).all()
+    unit = (wide.abs() / levels).amax(1, keepdim=True)
+    assert ((states.whole * unit - wide).abs() <= 0.51 * unit).all()
+    stored = quantized._divide(states.whole)[:40].long()
+    assert torch.equal(
+        stored @ quantized.rows.long().T,
+        states.whole.long() @ quantized.rows[:, :size].long().T,
+    )
+
+
+def test_int8_is_believed_only_where_products_are_right(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
+    for right in (True, False):
+        multiplies_int8.cache_clear()
+        with monkeypatch.context() as patch:
+            found = torch.tensor(64 * 127**2 - (not right))
+            patch.setattr(torch, "_int_mm", lambda *_, found=found: found)
+            assert multiplies_int8() == right
+    multiplies_int8.cache_clear()

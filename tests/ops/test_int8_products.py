@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from tronrec.ops.coarse_table import WORD
 from tronrec.ops.int8_products import (
     GROUP,
     find_members,
     group_maxima,
 )
+from tronrec.ops.quantized_table import WORD
 
 
 def draw(rows, events, size, seed=0):

@@ -90,7 +90,7 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, found)
 
 
-_products_with_one, _products_with_four = map(_products_with, (1, TOGETHER))
+products_with_one, products_with_four = map(_products_with, (1, TOGETHER))
 
 
 @compiled
@@ -103,7 +103,7 @@ def _group_maxima(rows: Any, states: Any, maxima: Any, low: int, high: int) -> N
         for event in range(0, together, TOGETHER):
             most_0 = most_1 = most_2 = most_3 = LOWEST
             for row in range(begin, end):
-                found = _products_with_four(rows, row, states, event)
+                found = products_with_four(rows, row, states, event)
                 most_0, most_1 = max(most_0, found[0]), max(most_1, found[1])
                 most_2, most_3 = max(most_2, found[2]), max(most_3, found[3])
             maxima[event, group], maxima[event + 1, group] = most_0, most_1
@@ -111,7 +111,7 @@ def _group_maxima(rows: Any, states: Any, maxima: Any, low: int, high: int) -> N
         for event in range(together, count):
             most = LOWEST
             for row in range(begin, end):
-                most = max(most, _products_with_one(rows, row, states, event)[0])
+                most = max(most, products_with_one(rows, row, states, event)[0])
             maxima[event, group] = most
 
 
@@ -124,7 +124,7 @@ def _find_members(rows: Any, states: Any, maxima: Any, least: Any, found: Any) -
                 continue
             begin = group * GROUP
             for row in range(begin, min(begin + GROUP, len(rows))):
-                product = _products_with_one(rows, row, states, event)[0]
+                product = products_with_one(rows, row, states, event)[0]
                 if product >= least[event]:
                     found[0, count], found[1, count] = event, row
                     count += 1

@@ -90,7 +90,7 @@ class ApproximateTopK(ExactTopK):
             share := self._share_of(exact, hidden, k)
         ) < recall and self.probes < self.cells:
             self.probes *= 2
-        self._rounded = self._quantized = None  # seldom needed from now on
+        self._coarse = None  # seldom needed from now on
         return share
 
     def _share_of(

@@ -1,0 +1,181 @@
+"""The best of many products in int8, tile by tile, for many hidden states at once.
+
+Processors that multiply int8 natively do it at twice the rate of any other precision,
+so fast that whatever is done with the products in memory would take longer. Here those
+of some rows at a time stay in the cache, where what may belong to the best is taken out
+of them. The least that it must have rises from tile to tile.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.nn.functional import pad
+
+from tronrec.ops.compiled import compiled
+from tronrec.ops.int8_products import products_with_one
+from tronrec.ops.scratch import Scratch
+
+TILE = 2_048
+"""Rows multiplied at once."""
+LANES = 16
+"""Neighbouring columns of which maxima are taken together: a vector of a processor."""
+BLOCK = 256
+"""Columns in which each lane has its group. This and the lanes belong here: what was
+compiled is kept until this file changes."""
+ROOM = 4
+"""Times k so many rows an event gathers before it looks which of them are left."""
+
+
+@compiled
+def _kth_largest(values: Any, k: int) -> Any:
+    """Return the k-th largest; the values are put into another order."""
+    low, high, target = 0, len(values) - 1, k - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while values[left] > pivot:
+                left += 1
+            while values[right] < pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if target <= right:
+            high = right
+        elif target >= left:
+            low = left
+        else:
+            break
+    return values[target]
+
+
+@compiled
+def _keep_best(found: Any, event: int, k: int, doubt: int) -> None:
+    """Drop what is surely not among the best k of an event, by what it has so far."""
+    items, values, counts, least, limits = found
+    count = counts[event]
+    if count > k:
+        floor = _kth_largest(values[event, :count].copy(), k) - doubt
+        least[event] = max(least[event], floor)
+    place = 0
+    for number in range(count):
+        if values[event, number] >= least[event]:
+            items[event, place] = items[event, number]
+            values[event, place] = values[event, number]
+            place += 1
+    counts[event], limits[event] = place, 2 * place + ROOM * k
+
+
+@compiled
+def _add_tile(arrays: Any, numbers: Any, low: int, high: int) -> None:
+    """Add what may be among the best; `numbers` are the first row, rows, and k."""
+    products, doubts, found = arrays
+    items, values, counts, least, limits = found
+    first, rows, k = numbers
+    maxima = np.empty(products.shape[1] // LANES, np.int32)
+    blocks = products.shape[1] // BLOCK
+    for event in range(low, high):
+        for block in range(blocks):
+            for lane in range(LANES):
+                column = block * BLOCK + lane
+                most = products[event, column]
+                for step in range(LANES, BLOCK, LANES):
+                    most = max(most, products[event, column + step])
+                maxima[block * LANES + lane] = most
+        if first == 0 and rows == products.shape[1] and len(maxima) >= k:
+            least[event] = _kth_largest(maxima.copy(), k) - doubts[event]
+        place, enough = counts[event], least[event]
+        for group in range(len(maxima)):
+            if maxima[group] < enough:
+                continue
+            block = group // LANES
+            begin = block * BLOCK + group - block * LANES
+            for column in range(begin, min((block + 1) * BLOCK, rows), LANES):
+                product = products[event, column]
+                if product >= enough:
+                    items[event, place] = first + column
+                    values[event, place] = product
+                    place += 1
+        counts[event] = place
+        if place > limits[event]:
+            _keep_best(found, event, k, doubts[event])
+
+
+@compiled
+def _look_closer(arrays: Any, k: int, low: int, high: int) -> None:
+    """Replace products by finer ones, and drop what is not among the best after all."""
+    rows, states, doubts, found = arrays
+    items, values, counts, least, _ = found
+    for event in range(low, high):
+        _keep_best(found, event, k, doubts[0, event])
+        for number in range(counts[event]):
+            row = np.int64(items[event, number])
+            values[event, number] = products_with_one(rows, row, states, event)[0]
+        least[event] = np.iinfo(np.int64).min
+        _keep_best(found, event, k, doubts[1, event])
+
+
+def best_rows(
+    rows: Int[Tensor, "rows size"],
+    states: tuple[Int[Tensor, "events size"], Int[Tensor, "more size"]],
+    doubts: Int[Tensor, "2 events"],
+    k: int,
+    scratch: tuple[Scratch, Scratch],
+) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+    """Return event and row of all products that may be among the best `k` of a state.
+
+    Args:
+        rows: Of int8, whole multiples of `int8_products.WIDTH` long.
+        states: The states in int16, and in int8; more of these may follow.
+        doubts: By how much a product of each state may be less than the k-th best, and
+            still belong to the best: of states in int8, and in int16.
+        k: How many are wanted.
+        scratch: Memory for the products, and for what is found.
+    """
+    fine, coarse = (part.contiguous() for part in states)
+    events, threads = len(fine), torch.get_num_threads()
+    cuts = [events * part // threads for part in range(threads + 1)]
+    for_products, for_found = scratch
+    room = 2 * TILE + 2 * ROOM * k
+    items, values = for_found.take(coarse, 2, events, room, dtype=torch.int32)
+    counts, limits = torch.zeros(2, events, dtype=torch.int64)
+    least = torch.full_like(counts, torch.iinfo(torch.int64).min)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def on_all_threads(work: Any) -> None:
+            for part in [pool.submit(work, *ends) for ends in pairwise(cuts)]:
+                part.result()
+
+        for first in range(0, len(rows), TILE):
+            tile = rows[first : first + TILE]
+            count, missing = len(tile), -len(tile) % BLOCK
+            tile = pad(tile, (0, 0, 0, missing)) if missing else tile
+            products = for_products.take(
+                coarse, len(coarse), len(tile), dtype=torch.int32
+            )
+            torch._int_mm(coarse, tile.T, out=products)
+            if int(counts.max()) + len(tile) > items.shape[1]:
+                more = items.shape[1] + TILE
+                items, values = (pad(part, (0, more)) for part in (items, values))
+            found = _arrays(items, values, counts, least, limits)
+            arrays = *_arrays(products, doubts[0]), found
+            on_all_threads(partial(_add_tile, arrays, (first, count, k)))
+        found = _arrays(items, values, counts, least, limits)
+        arrays = *_arrays(rows, fine, doubts), found
+        on_all_threads(partial(_look_closer, arrays, k))
+    most = int(counts.max())
+    event, place = (torch.arange(most) < counts[:, None]).nonzero(as_tuple=True)
+    return event, items[event, place].long()
+
+
+def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
+    """Return arrays for compiled functions, which rely on the order in memory."""
+    return tuple(tensor.contiguous().numpy() for tensor in tensors)
