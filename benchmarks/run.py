@@ -36,6 +36,7 @@ TRON_XL = SystemParams()
 CATALOGUES = (10_000, DIGINETICA.num_items, 200_000, 1_000_000, 1_855_603, 3_000_000)
 PLAIN = RankingTerms(RankingParams(), None)
 PRECISIONS = torch.float32, torch.bfloat16
+"""Beside that of searches."""
 
 
 def row(*cells: object) -> None:
@@ -61,15 +62,13 @@ class Bench:
 
     def rates(self) -> dict[torch.dtype, float]:
         """Return the GFLOP/s of a product in each precision."""
-        return {dtype: product_rate(dtype, self.device) for dtype in PRECISIONS}
+        kinds = dict.fromkeys([*PRECISIONS, search_dtype(self.device)])
+        return {dtype: product_rate(dtype, self.device) for dtype in kinds}
 
     def products(self) -> None:
         """Tell what the machine can do."""
         head("Matrix products of this machine", "precision", "GFLOP/s")
-        rates = self.rates()
-        if search_dtype(self.device) == torch.int8:
-            rates[torch.int8] = product_rate(torch.int8, self.device)
-        for dtype, rate in rates.items():
+        for dtype, rate in self.rates().items():
             row(str(dtype).removeprefix("torch."), f"{rate:.0f}")
 
     def steps(self) -> None:
