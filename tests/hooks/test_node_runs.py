@@ -1,5 +1,6 @@
 """What is noted of each node, however it ends."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,10 @@ from kedro.framework.hooks import _create_hook_manager
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, ThreadRunner
+from kedro_datasets.json import JSONDataset
 
 from tronrec.hooks import NodeRuns
+from tronrec.hooks.shared_record import SharedRecord
 
 
 def double(number: int) -> int:
@@ -107,3 +110,12 @@ def test_a_catalog_without_the_entry_is_left_alone() -> None:
     hook.before_dataset_loaded(node=node)
     hook.after_dataset_saved(node=node)
     hook.on_pipeline_error(error=ValueError())
+
+
+def test_records_are_in_order_whichever_came_first(tmp_path: Path) -> None:
+    file = tmp_path / "runs.json"
+    catalog = DataCatalog({"a.node_runs": JSONDataset(filepath=str(file))})
+    record = SharedRecord(catalog, "node_runs", tmp_path)
+    record.note("a.two", 1)
+    record.note("a.one", 2)
+    assert [*json.loads(file.read_text())] == ["a.one", "a.two"]

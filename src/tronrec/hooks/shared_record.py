@@ -32,14 +32,19 @@ class SharedRecord:
         return noted
 
     def note(self, name: str, value: Any) -> None:
-        """Note a value under a name, while other runs note others."""
+        """Note a value under a name, while other runs note others.
+
+        Names are in order, whichever was noted first: a run that was killed and gone
+        on with leaves what an unbroken one does.
+        """
         file = self._file_of(name)
         if file not in self._catalog:
             return
         with self._lock(file):
             noted = self.read(name)
             if noted.get(name) != value:
-                self._catalog.save(file, noted | {name: value})
+                noted |= {name: value}
+                self._catalog.save(file, {key: noted[key] for key in sorted(noted)})
 
     def _file_of(self, name: str) -> str:
         return f"{name.partition('.')[0]}.{self._kind}"
