@@ -32,13 +32,15 @@ def choose_device(name: str) -> torch.device:
 def _round_as_a_cpu() -> None:
     """Have a GPU round no factor to TF32, and sum no products in bfloat16.
 
-    Torch allows the first for recurrent units and the second for all products. Bounds
-    of a search would not hold.
+    Torch allows the first for recurrent units, or wherever a user has allowed it, and
+    the second for all products. Bounds of a search would not hold.
     """
+    matmul: Any = torch.backends.cuda.matmul
+    matmul.fp32_precision = "ieee"
     cudnn: Any = torch.backends.cudnn  # its settings have no types
     cudnn.conv.fp32_precision = "ieee"  # as the other: torch wants it
     cudnn.rnn.fp32_precision = "ieee"
-    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def coarse_dtype(device: torch.device) -> torch.dtype:

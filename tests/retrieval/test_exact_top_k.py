@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,3 +134,17 @@ def test_few_items_are_left_in_doubt_by_int8(trend):
     hidden[:, -1] = 1
     found = ExactTopK(table, torch.float32).search(hidden, 20)
     assert len(found.event) < 8 * 200
+
+
+def test_threads_may_search_the_same_table():
+    torch.manual_seed(0)
+    table, hidden = torch.randn(20_001, 32), torch.randn(4, 64, 32)
+    index = ExactTopK(table, torch.float32)
+
+    def search_often(states):
+        return [index.search(states, 20) for _ in range(5)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for states, found in zip(hidden, pool.map(search_often, hidden), strict=True):
+            for each in found:
+                assert_has_the_best(each, table, states, 20)

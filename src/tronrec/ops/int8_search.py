@@ -144,7 +144,7 @@ def best_rows(
     events, threads = len(fine), torch.get_num_threads()
     cuts = [events * part // threads for part in range(threads + 1)]
     for_products, for_found = scratch
-    room = 2 * TILE + 2 * ROOM * k
+    room = min(2 * TILE + 2 * ROOM * k, len(rows) + TILE)
     items, values = for_found.take(coarse, 2, events, room, dtype=torch.int32)
     counts, limits = torch.zeros(2, events, dtype=torch.int64)
     least = torch.full_like(counts, torch.iinfo(torch.int64).min)
@@ -163,7 +163,8 @@ def best_rows(
             )
             torch._int_mm(coarse, tile.T, out=products)
             if int(counts.max()) + len(tile) > items.shape[1]:
-                more = items.shape[1] + TILE
+                most = len(rows) + TILE
+                more = min(items.shape[1] + TILE, most - items.shape[1])
                 items, values = (pad(part, (0, more)) for part in (items, values))
             found = _arrays(items, values, counts, least, limits)
             arrays = *_arrays(products, doubts[0]), found

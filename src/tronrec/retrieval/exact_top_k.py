@@ -12,6 +12,7 @@ while they are in its cache.
 
 import math
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from jaxtyping import Float, Int
@@ -65,6 +66,7 @@ class ExactTopK:
                 "training.learning_rate"
             )
         self._coarse: CoarseTable | None = None
+        self._lock = Lock()
 
     def _coarse_table(self) -> CoarseTable:
         """Return the table in low precision, which is made when it is first needed."""
@@ -96,5 +98,6 @@ class ExactTopK:
         """
         if not hidden.isfinite().all():
             raise UserError(NOT_FINITE)
-        event, item = self._coarse_table().search(hidden, k)
+        with self._lock:  # the table's memory for products is one for all threads
+            event, item = self._coarse_table().search(hidden, k)
         return ScoredItems(event, item, self.score(hidden, event, item))
