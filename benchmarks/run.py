@@ -36,7 +36,7 @@ TRON_XL = SystemParams()
 CATALOGUES = (10_000, DIGINETICA.num_items, 200_000, 1_000_000, 1_855_603, 3_000_000)
 PLAIN = RankingTerms(RankingParams(), None)
 PRECISIONS = torch.float32, torch.bfloat16
-"""Beside that of searches."""
+"""Measured beside the one that training searches in."""
 
 
 def row(*cells: object) -> None:

@@ -106,10 +106,8 @@ def test_states_are_fine_where_a_column_is_wide(excess, size):
 
 def test_int8_is_believed_only_where_products_are_right(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
+    answer = multiplies_int8.__wrapped__  # which is not kept
     for right in (True, False):
-        multiplies_int8.cache_clear()
-        with monkeypatch.context() as patch:
-            found = torch.tensor(64 * 127**2 - (not right))
-            patch.setattr(torch, "_int_mm", lambda *_, found=found: found)
-            assert multiplies_int8() == right
-    multiplies_int8.cache_clear()
+        found = torch.tensor(64 * 127**2 - (not right))
+        monkeypatch.setattr(torch, "_int_mm", lambda *_, found=found: found)
+        assert answer() == right

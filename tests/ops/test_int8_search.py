@@ -85,3 +85,17 @@ def test_what_int8_leaves_in_doubt_is_looked_at_with_int16():
     last = exact.topk(20, dim=1).values[:, -1:]
     reaching = (exact >= last).nonzero()
     assert torch.equal(torch.stack([event, row], 1).unique(dim=0), reaching)
+
+
+@pytest.mark.parametrize(("k", "most"), [(5, 4096), (5, 100), (900, 30_000)])
+def test_too_many_places_are_not_made(k, most, monkeypatch):
+    """For a state that all rows are alike to, or for all the rows of a catalogue."""
+    monkeypatch.setattr(int8_search, "TILE", BLOCK)
+    monkeypatch.setattr(int8_search, "MOST", most)
+    table, states = draw(0, 2000, 40, 127)
+    states[3] = 0
+    both = states.short(), torch.cat([states, torch.zeros(24, 32).char()])
+    given = torch.zeros(2, 40).long(), k, (Scratch(), Scratch())
+    assert best_rows(table, both, *given) is None
+    monkeypatch.setattr(int8_search, "MOST", 1 << 26)
+    assert best_rows(table, both, *given) is not None

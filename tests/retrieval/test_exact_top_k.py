@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronrec.errors import UserError
-from tronrec.ops import coarse_table, quantized_table
+from tronrec.ops import coarse_table, int8_search, quantized_table
 from tronrec.ops.coarse_table import largest_norm
 from tronrec.ops.quantized_table import QuantizedTable
 from tronrec.ops.rounded_table import RoundedTable
@@ -148,3 +148,16 @@ def test_threads_may_search_the_same_table():
         for states, found in zip(hidden, pool.map(search_often, hidden), strict=True):
             for each in found:
                 assert_has_the_best(each, table, states, 20)
+
+
+@pytest.mark.parametrize("most", [0, 100_000, 1 << 26])
+def test_some_states_at_a_time_change_nothing(most, monkeypatch):
+    """Nor does it that there is no memory for all that int8 leaves in doubt."""
+    monkeypatch.setattr(quantized_table, "MANY", 33)
+    monkeypatch.setattr(int8_search, "MOST", most)
+    torch.manual_seed(0)
+    table, hidden = torch.randn(5001, 32), torch.randn(100, 32)
+    hidden[70] = 0
+    found = ExactTopK(table, torch.float32).search(hidden, 20)
+    assert_has_the_best(found, table, hidden, 20)
+    assert (found.event == 70).sum() == 5000

@@ -43,8 +43,8 @@ class SharedRecord:
         with self._lock(file):
             noted = self.read(name)
             if noted.get(name) != value:
-                noted |= {name: value}
-                self._catalog.save(file, {key: noted[key] for key in sorted(noted)})
+                names = sorted((noted | {name: value}).items())
+                self._catalog.save(file, dict(names))
 
     def _file_of(self, name: str) -> str:
         return f"{name.partition('.')[0]}.{self._kind}"

@@ -90,6 +90,7 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, found)
 
 
+# `int8_search` compiles the first, too, and keeps it until that file changes.
 products_with_one, products_with_four = map(_products_with, (1, TOGETHER))
 
 

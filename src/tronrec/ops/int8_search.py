@@ -28,6 +28,8 @@ LANES = 16
 BLOCK = 256
 """Columns in which each lane has its group. This and the lanes belong here: what was
 compiled is kept until this file changes."""
+MOST = 1 << 26
+"""Places for what is found, of all events, that are worth their memory."""
 ROOM = 4
 """Times k so many rows an event gathers before it looks which of them are left."""
 
@@ -129,8 +131,11 @@ def best_rows(
     doubts: Int[Tensor, "2 events"],
     k: int,
     scratch: tuple[Scratch, Scratch],
-) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]] | None:
     """Return event and row of all products that may be among the best `k` of a state.
+
+    All events have as many places as the one with most. None: that would be too many,
+    since int8 cannot tell the rows apart for some state.
 
     Args:
         rows: Of int8, whole multiples of `int8_products.WIDTH` long.
@@ -144,7 +149,10 @@ def best_rows(
     events, threads = len(fine), torch.get_num_threads()
     cuts = [events * part // threads for part in range(threads + 1)]
     for_products, for_found = scratch
-    room = min(2 * TILE + 2 * ROOM * k, len(rows) + TILE)
+    most = len(rows) + TILE
+    room = min(2 * TILE + 2 * ROOM * k, most)
+    if events * room > MOST:
+        return None
     items, values = for_found.take(coarse, 2, events, room, dtype=torch.int32)
     counts, limits = torch.zeros(2, events, dtype=torch.int64)
     least = torch.full_like(counts, torch.iinfo(torch.int64).min)
@@ -163,8 +171,9 @@ def best_rows(
             )
             torch._int_mm(coarse, tile.T, out=products)
             if int(counts.max()) + len(tile) > items.shape[1]:
-                most = len(rows) + TILE
                 more = min(items.shape[1] + TILE, most - items.shape[1])
+                if events * (items.shape[1] + more) > MOST:
+                    return None
                 items, values = (pad(part, (0, more)) for part in (items, values))
             found = _arrays(items, values, counts, least, limits)
             arrays = *_arrays(products, doubts[0]), found
@@ -172,8 +181,8 @@ def best_rows(
         found = _arrays(items, values, counts, least, limits)
         arrays = *_arrays(rows, fine, doubts), found
         on_all_threads(partial(_look_closer, arrays, k))
-    most = int(counts.max())
-    event, place = (torch.arange(most) < counts[:, None]).nonzero(as_tuple=True)
+    longest = int(counts.max())
+    event, place = (torch.arange(longest) < counts[:, None]).nonzero(as_tuple=True)
     return event, items[event, place].long()
 
 

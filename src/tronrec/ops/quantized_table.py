@@ -21,6 +21,8 @@ from tronrec.schemas import PADDING
 
 FEW = 32
 """Hidden states up to which products are compiled everywhere."""
+MANY = 4_096
+"""Hidden states that are searched for at once, which bounds the memory."""
 TINY = torch.finfo(torch.float32).tiny
 WORD, SHORT = torch.iinfo(torch.int32), torch.iinfo(torch.int16)
 """What products of quantized rows and states are, and the components of few states."""
@@ -71,7 +73,9 @@ class QuantizedTable:
         width = size + -size % WIDTH
         if width == size and (self.scale > 1).any():
             width += WIDTH
-        self.copied, self.copies = _copy_columns(self.scale, width - size)
+        copied, self.copies = _copy_columns(self.scale, width - size)
+        self._column = torch.cat([torch.arange(size), copied])
+        self._earlier = (self._column[:, None] == self._column).tril(-1).sum(1)
         self.rows = torch.zeros(count, width, dtype=torch.int8)
         self.norm, self.residual, self.exact_norm = 0.0, 0.0, norm
         parts = torch.split(self.rows[PADDING + 1 :], SLAB)
@@ -79,8 +83,7 @@ class QuantizedTable:
             part = torch.sub(rows, centre, out=work[: len(rows)]).div_(self.scale)
             whole = torch.div(part, self.unit, out=near[: len(rows)]).round_()
             whole.clamp_(-LEVELS, LEVELS)
-            quantized[:, :size] = whole
-            quantized[:, size : size + len(self.copied)] = whole[:, self.copied]
+            quantized[:, : len(self._column)] = whole[:, self._column]
             self.norm = max(self.norm, longest(whole.mul_(self.unit)))
             self.residual = max(self.residual, longest(part.sub_(whole)))
         self._scratch = Scratch(), Scratch()
@@ -89,17 +92,30 @@ class QuantizedTable:
         self, hidden: Float[Tensor, "events size"], k: int
     ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
         """Return what may be among the best; `CoarseTable.search` says more."""
-        fine = QuantizedStates(self, hidden)
         if len(hidden) <= FEW or not multiplies_int8():
-            return search_groups(fine, len(self.rows), k)
+            return search_groups(QuantizedStates(self, hidden), len(self.rows), k)
+        found = []
+        for number, part in enumerate(torch.split(hidden, MANY)):
+            event, row = self._search_many(part, k)
+            found.append(torch.stack([event + MANY * number, row]))
+        event, row = torch.cat(found, 1)
+        return event, row
+
+    def _search_many(
+        self, hidden: Float[Tensor, "events size"], k: int
+    ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
+        fine = QuantizedStates(self, hidden)
         coarse = WholeStates(self, hidden, LEVELS * self.copies.float())
-        event, row = best_rows(
+        found = best_rows(
             self.rows[PADDING + 1 :],
             (fine.states, self._divide(coarse.whole)),
             torch.stack([coarse.doubt, fine.doubt]),
             k,
             self._scratch,
         )
+        if found is None:
+            return search_groups(fine, len(self.rows), k)
+        event, row = found
         return event, row + PADDING + 1
 
     def _divide(self, whole: Int[Tensor, "events size"]) -> Int[Tensor, "more width"]:
@@ -107,13 +123,12 @@ class QuantizedTable:
 
         Rows of zeros may follow.
         """
-        column = torch.cat([torch.arange(whole.shape[1]), self.copied])
-        earlier = (column[:, None] == column).tril(-1).sum(1)
+        column, width = self._column, self.rows.shape[1]
         parts = torch.div(
-            whole[:, column] + earlier, self.copies[column], rounding_mode="floor"
+            whole[:, column] + self._earlier, self.copies[column], rounding_mode="floor"
         )
-        missing = self.rows.shape[1] - len(column), rows_to_fill(len(whole))
-        return pad(parts, (0, missing[0], 0, missing[1])).to(torch.int8)
+        missing = 0, width - len(column), 0, rows_to_fill(len(whole))
+        return pad(parts, missing).to(torch.int8)
 
 
 class WholeStates:

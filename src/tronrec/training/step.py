@@ -146,7 +146,8 @@ class Step:
         encode = self.graphs.encode if self.graphs else self.model.encode
         if self.precision is None:
             return encode(vectors, batch.layout)
-        rows, device = rows_to_fill(len(vectors)), vectors.device.type
+        device = vectors.device.type
+        rows = 0 if self.graphs else rows_to_fill(len(vectors))  # graphs fill up, too
         filled, layout = pad(vectors, (0, 0, 0, rows)), batch.layout.padded(rows)
         with torch.autocast(device, self.precision, cache_enabled=False):
             return encode(filled, layout)[: len(vectors)]
