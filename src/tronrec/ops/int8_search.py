@@ -19,6 +19,7 @@ from torch.nn.functional import pad
 
 from tronrec.ops.compiled import compiled
 from tronrec.ops.int8_products import products_with_one
+from tronrec.ops.kth_largest import kth_largest
 from tronrec.ops.scratch import Scratch
 
 TILE = 2_048
@@ -35,37 +36,12 @@ ROOM = 4
 
 
 @compiled
-def _kth_largest(values: Any, k: int) -> Any:
-    """Return the k-th largest; the values are put into another order."""
-    low, high, target = 0, len(values) - 1, k - 1
-    while low < high:
-        pivot = values[(low + high) >> 1]
-        left, right = low, high
-        while left <= right:
-            while values[left] > pivot:
-                left += 1
-            while values[right] < pivot:
-                right -= 1
-            if left <= right:
-                values[left], values[right] = values[right], values[left]
-                left += 1
-                right -= 1
-        if target <= right:
-            high = right
-        elif target >= left:
-            low = left
-        else:
-            break
-    return values[target]
-
-
-@compiled
 def _keep_best(found: Any, event: int, k: int, doubt: int) -> None:
     """Drop what is surely not among the best k of an event, by what it has so far."""
     items, values, counts, least, limits = found
     count = counts[event]
     if count > k:
-        floor = _kth_largest(values[event, :count].copy(), k) - doubt
+        floor = kth_largest(values[event, :count].copy(), k) - doubt
         least[event] = max(least[event], floor)
     place = 0
     for number in range(count):
@@ -93,7 +69,7 @@ def _add_tile(arrays: Any, numbers: Any, low: int, high: int) -> None:
                     most = max(most, products[event, column + step])
                 maxima[block * LANES + lane] = most
         if first == 0 and rows == products.shape[1] and len(maxima) >= k:
-            least[event] = _kth_largest(maxima.copy(), k) - doubts[event]
+            least[event] = kth_largest(maxima.copy(), k) - doubts[event]
         place, enough = counts[event], least[event]
         for group in range(len(maxima)):
             if maxima[group] < enough:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tronrec.ops.mask_targets import mask_targets
+from tronrec.ops.hardest import Own, Shared, choose_hardest
 from tronrec.ops.matmul import coarse_products
 from tronrec.ops.pair_products import candidate_products
 from tronrec.ops.scratch import Scratch
@@ -89,24 +89,28 @@ class HardestNegatives:
             table: Item vectors.
             candidates: What was drawn.
         """
-        search = self._search_shared if candidates.is_shared else _score_each
-        scores, items = search(hidden, table, candidates)
-        more_scores, more_items = _score_in_batch(hidden, table, candidates)
-        best, column = topk(torch.cat([scores, more_scores], 1), self.k)
-        kept = torch.cat([items, more_items], 1).gather(1, column)
-        return Negatives(kept.new_empty(0), kept, best == -torch.inf)
+        own = _score_in_batch(hidden, table, candidates)
+        none = candidates.uniform.new_empty(0)
+        if candidates.is_shared:
+            shared = self._score_shared(hidden, table, candidates)
+            targets = candidates.batch.clicks[candidates.batch.targets]
+            return Negatives(none, *choose_hardest(shared, own, targets, self.k))
+        scores, items = _score_each(hidden, table, candidates)
+        best, column = topk(torch.cat([scores, own.scores], 1), self.k)
+        kept = torch.cat([items, own.items], 1).gather(1, column)
+        return Negatives(none, kept, best == -torch.inf)
 
-    def _search_shared(
+    def _score_shared(
         self,
         hidden: Float[Tensor, "events size"],
         table: Float[Tensor, "items size"],
         candidates: Candidates,
-    ) -> tuple[Tensor, Tensor]:
-        """Return scores and items of each event's best among the shared candidates.
+    ) -> Shared:
+        """Score the candidates that all events share; targets are not out yet.
 
         One product of all events with all candidates, in low precision.
         """
-        batch, items = candidates.batch, candidates.uniform.view(-1)
+        items = candidates.uniform.view(-1)
         vectors = self.vectors.take(table, len(items), table.shape[1])
         torch.index_select(table, 0, items, out=vectors)
         scores, unit = coarse_products(
@@ -114,11 +118,7 @@ class HardestNegatives:
         )
         if candidates.params.exclude_session:
             scores.masked_fill_(candidates.mask_uniform(), lowest(scores))
-        else:
-            mask_targets(scores, items, batch.clicks[batch.targets])
-        best, column = topk(scores, min(self.k, len(items)))
-        best = torch.where(best == lowest(best), -torch.inf, best * unit)
-        return best, items[column]
+        return Shared(scores, unit.expand(len(scores), 1), items)
 
 
 def _score_each(
@@ -137,9 +137,9 @@ def _score_in_batch(
     hidden: Float[Tensor, "events size"],
     table: Float[Tensor, "items size"],
     candidates: Candidates,
-) -> tuple[Tensor, Tensor]:
-    """Return scores and items of the in-batch candidates of each event."""
+) -> Own:
+    """Score the in-batch candidates of each event."""
     vectors = table.index_select(0, candidates.batch.clicks)
     scores = (hidden @ vectors.T).gather(1, candidates.in_batch)
     scores.masked_fill_(candidates.mask_in_batch(), -torch.inf)
-    return scores, candidates.in_batch_items
+    return Own(scores, candidates.in_batch_items)
