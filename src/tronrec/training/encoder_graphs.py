@@ -3,10 +3,12 @@
 A step of a small model is hundreds of kernels of some microseconds each. A graph starts
 all those of the encoder, forwards or backwards, at once. It has fixed shapes, so
 batches are filled up with rows of a session of their own, which nobody looks at, and a
-graph is recorded for each size that comes up.
+graph is recorded for each size that comes up. Large batches have none: their kernels
+take longer than launching them, and each graph keeps the memory that it works in.
 """
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +22,8 @@ ROWS = 128
 """A batch is filled up to a multiple of so many rows."""
 SHORTEST = 16
 """Rows that the longest session is taken to have at least; above, a power of two."""
+MOST = 4_096
+"""Rows for which a graph is recorded."""
 
 
 class _Encoding(nn.Module):
@@ -45,7 +49,7 @@ class EncoderGraphs:
     def __init__(self, model: Recommender) -> None:
         """Begin without a graph; dropout is recorded as the model is at that time."""
         self.model = model
-        self._recorded: dict[tuple[int, int], nn.Module] = {}
+        self._recorded: dict[tuple[int, int], Callable[..., Tensor]] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     def encode(
@@ -56,14 +60,15 @@ class EncoderGraphs:
         The backward pass, too, has to be done with before the next call.
         """
         missing, window = -len(vectors) % ROWS, self.model.params.window
+        if len(vectors) + missing > MOST:
+            return self.model.encode(vectors, layout)
         filled, layout = pad(vectors, (0, 0, 0, missing)), layout.padded(missing)
         power = 1 << (layout.longest - 1).bit_length()
         key = len(filled), min(max(power, SHORTEST), window)
         inputs = filled, layout.session, layout.position
         if key not in self._recorded:
             self._recorded[key] = self._record(key[1], *inputs)
-        hidden: Tensor = self._recorded[key](*inputs)
-        return hidden[: len(vectors)]
+        return self._recorded[key](*inputs)[: len(vectors)]
 
     def _record(
         self,
@@ -71,8 +76,13 @@ class EncoderGraphs:
         vectors: Float[Tensor, "rows size"],
         session: Int[Tensor, "rows"],
         position: Int[Tensor, "rows"],
-    ) -> nn.Module:
-        """Record both passes; what they draw does not change later draws."""
+    ) -> Callable[..., Tensor]:
+        """Record both passes; what they draw does not change later draws.
+
+        What replays them is not left in the module, where torch puts it: the two would
+        refer to each other, and with the model in them stay on the GPU when a training
+        is over.
+        """
         sample = torch.zeros_like(vectors, requires_grad=True)
         state = torch.cuda.get_rng_state(vectors.device)
         encoding = _Encoding(self.model, longest)
@@ -80,4 +90,5 @@ class EncoderGraphs:
         with warnings.catch_warnings(action="ignore"):  # of torch's own second stream
             torch.cuda.make_graphed_callables(encoding, samples, pool=self._pool)
         torch.cuda.set_rng_state(state, vectors.device)
-        return encoding  # which replays from now on
+        replay: Callable[..., Tensor] = encoding.__dict__.pop("forward")
+        return replay
