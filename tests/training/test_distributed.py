@@ -3,12 +3,16 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
 
+import tronrec
 from reference.data import random_sessions
 from tronrec.checkpoint import Checkpoint
 from tronrec.errors import UserError
@@ -85,6 +89,49 @@ def test_a_dead_worker_ends_the_training(data):
     with pytest.raises(UserError, match=r"Worker \d of 2 died .*run again"):
         list(checkpoints)
     assert not multiprocessing.active_children()
+
+
+INTERRUPTED = """
+from reference.data import random_sessions
+from tronrec.params import ParallelParams, SystemParams
+from tronrec.training.distributed import train_in_processes
+from tronrec.training.loop import TrainingSessions
+
+if __name__ == "__main__":
+    sessions = random_sessions(0, sessions=40, num_items=25, longest=9)
+    data = TrainingSessions(sessions, sessions, num_items=25)
+    system = SystemParams.model_validate(
+        {
+            "model": {"hidden_size": 8, "feed_forward": 8, "window": 6},
+            "sampling": {"uniform": 20, "in_batch": 5, "top_k": 8},
+            "training": {"epochs": 100_000, "batch_size": 8, "schedule": "constant"},
+        }
+    )
+    two = ParallelParams(processes=2)
+    checkpoints = train_in_processes(system, data, "cpu", two, None)
+    next(checkpoints)
+    print("the first is being saved", flush=True)
+    raise KeyboardInterrupt
+"""
+
+
+def test_an_interrupt_while_a_checkpoint_is_saved_ends_the_workers(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    folders = [str(Path(__file__).parents[1]), str(Path(tronrec.__file__).parents[1])]
+    known = {"PYTHONPATH": os.pathsep.join(folders), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | known,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "the first is being saved" in ended.stdout
+    assert "KeyboardInterrupt" in ended.stderr
+    assert not list(tmp_path.glob("tronrec-*"))
 
 
 def test_what_a_worker_finds_wrong_is_what_the_user_reads(data):

@@ -6,6 +6,7 @@ temporary folder; at most one checkpoint waits there. The launching process trai
 nothing: it saves what it is handed, and no worker outlives it.
 """
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -100,15 +101,14 @@ def train_in_processes(
         data.validation.save(job.validation)
         if last:
             last.save(job.start)
-        others = set(multiprocessing.active_children())
         launch = _Launch(job, parallel)
         launch.start()
+        atexit.register(launch.stop)  # whoever is interrupted may not close this
         try:
             yield from _taken(job, launch)
         finally:
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-            launch.join(PATIENCE)
+            atexit.unregister(launch.stop)
+            launch.stop()
     if launch.error:
         raise _explain(launch.error, parallel) from launch.error
 
@@ -135,6 +135,7 @@ class _Launch(threading.Thread):
         super().__init__(daemon=True)
         self.job, self.parallel = job, parallel
         self.error: Exception | None = None
+        self._others = set(multiprocessing.active_children())
 
     def run(self) -> None:
         """Start the workers and wait."""
@@ -156,6 +157,12 @@ class _Launch(threading.Thread):
             elastic_launch(config, work)(self.job)
         except Exception as error:
             self.error = error
+
+    def stop(self) -> None:
+        """End the workers; a process that is about to end would wait for them."""
+        for child in set(multiprocessing.active_children()) - self._others:
+            child.terminate()
+        self.join(PATIENCE)
 
 
 def _taken(job: Job, launch: threading.Thread) -> Iterator[Checkpoint]:
