@@ -92,6 +92,11 @@ def test_a_dead_worker_ends_the_training(data):
 
 
 INTERRUPTED = """
+import os
+import signal
+import sys
+import threading
+
 from reference.data import random_sessions
 from tronrec.params import ParallelParams, SystemParams
 from tronrec.training.distributed import train_in_processes
@@ -109,19 +114,24 @@ if __name__ == "__main__":
     )
     two = ParallelParams(processes=2)
     checkpoints = train_in_processes(system, data, "cpu", two, None)
+    if len(sys.argv) > 1:  # seconds after which the workers are not yet there
+        interrupt = os.getpid(), signal.SIGINT
+        threading.Timer(float(sys.argv[1]), os.kill, interrupt).start()
+        list(checkpoints)
     next(checkpoints)
     print("the first is being saved", flush=True)
     raise KeyboardInterrupt
 """
 
 
-def test_an_interrupt_while_a_checkpoint_is_saved_ends_the_workers(tmp_path):
+@pytest.mark.parametrize("when", ["while it saves", "0.1"])
+def test_an_interrupt_ends_the_workers_whenever_it_comes(when, tmp_path):
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
     folders = [str(Path(__file__).parents[1]), str(Path(tronrec.__file__).parents[1])]
     known = {"PYTHONPATH": os.pathsep.join(folders), "TMPDIR": str(tmp_path)}
     ended = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), *([when] if when == "0.1" else [])],
         env=os.environ | known,
         capture_output=True,
         text=True,
@@ -129,7 +139,7 @@ def test_an_interrupt_while_a_checkpoint_is_saved_ends_the_workers(tmp_path):
         check=False,
     )
     assert ended.returncode != 0
-    assert "the first is being saved" in ended.stdout
+    assert ("the first is being saved" in ended.stdout) == (when != "0.1")
     assert "KeyboardInterrupt" in ended.stderr
     assert not list(tmp_path.glob("tronrec-*"))
 

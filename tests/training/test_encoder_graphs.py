@@ -69,7 +69,7 @@ def test_a_large_batch_has_no_graph(recorded, monkeypatch):
     assert recorded == [256]
 
 
-def test_a_model_goes_with_its_graphs(recorded):
+def test_graphs_keep_no_model_that_nobody_needs(recorded):
     model = model_of()
     graphs, kept = EncoderGraphs(model), weakref.ref(model)
     with torch.no_grad():

@@ -1,8 +1,8 @@
 """The best candidates of each event, most of which all events share.
 
 Torch takes a pass over all scores for each comparison of them: to mask targets, to find
-the k largest of groups and among those, and to join them with an event's own. On a CPU
-they are read once here, in compiled loops.
+the k largest of groups and among those, and to join them with an event's own. Compiled
+loops read them once on a CPU, and those of a few groups once more.
 """
 
 from functools import partial
@@ -26,15 +26,20 @@ BUCKETS = 256
 """Into which maxima are sorted, to find about how large the k-th is."""
 SPARE = 8
 """Groups beyond k that are looked at, since of their columns some may be out."""
+MANY = 4
+"""Times as many groups as are wanted, which are worth finding the k-th exactly."""
 LOWEST = np.iinfo(np.int32).min
 ALL_BUT_SIGN = np.iinfo(np.int32).max
+LOWEST_FLOAT = int(np.float32(-np.inf).view(np.int32)) ^ ALL_BUT_SIGN
+"""What -inf is among whole numbers in the order of floats."""
 
 
 class Shared(NamedTuple):
     """Candidates that all events have."""
 
     scores: Shaped[Tensor, "events candidates"]
-    """In any precision; the lowest value there is, -inf of floats, means: is out."""
+    """In any precision; the lowest value there is, -inf of floats, means: is out. What
+    is no number is kept or not."""
     unit: Float[Tensor, "events 1"]
     """What a score of 1 is worth."""
     items: Int[Tensor, "candidates"]
@@ -61,7 +66,7 @@ def choose_hardest(
         shared: Candidates that all events have. Their scores may be overwritten.
         own: Candidates that an event has alone.
         targets: An item of each event that is not to be among those it shares.
-        k: Items of an event, no more than there are candidates.
+        k: Items of an event, no more than there are candidates in all.
     """
     scores = shared.scores
     if scores.is_cuda or scores.dtype not in {torch.int32, torch.float32}:
@@ -110,12 +115,13 @@ def _choose(arrays: Any, k: int, flip: Any, low: int, high: int) -> None:
     maxima, counts = np.empty(groups, np.int32), np.empty(BUCKETS, np.int64)
     room = words.shape[1] + own_scores.shape[1]
     found = np.empty(room, np.float32), np.empty(room, np.int64)
+    lowest_word = np.int64(LOWEST_FLOAT if flip else LOWEST)
     for event in range(low, high):
         target = targets[event]
         _find_maxima(words[event], flip, maxima)
         wanted, count = k + SPARE, 0
         while True:
-            least = np.int64(LOWEST) + 1
+            least = lowest_word + 1
             if wanted <= groups:
                 least = max(least, _reached_by(maxima, wanted, counts))
             reach = flip, least
@@ -141,7 +147,7 @@ def _in_order(word: Any, flip: Any) -> Any:
     while it is negative: then all bits but the sign are flipped. `flip` has those bits,
     or none, if scores are whole numbers anyway.
     """
-    return word ^ ((word >> np.int32(31)) & flip)
+    return np.int32(word ^ (np.int32(word >> 31) & flip))
 
 
 @compiled
@@ -170,6 +176,8 @@ def _reached_by(maxima: Any, wanted: int, counts: Any) -> Any:
     while reached < wanted:
         bucket -= 1
         reached += counts[bucket]
+    if reached > MANY * wanted:  # most are in one bucket, and few far from them
+        return np.int64(kth_largest(maxima.copy(), wanted))
     return least + (np.int64(bucket) << shift)
 
 

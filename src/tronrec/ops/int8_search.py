@@ -22,7 +22,7 @@ from tronrec.ops.int8_products import products_with_one
 from tronrec.ops.kth_largest import kth_largest
 from tronrec.ops.scratch import Scratch
 
-TILE = 2_048
+TILE = 4_096
 """Rows multiplied at once."""
 LANES = 16
 """Neighbouring columns of which maxima are taken together: a vector of a processor."""

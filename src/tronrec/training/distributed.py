@@ -107,8 +107,8 @@ def train_in_processes(
         try:
             yield from _taken(job, launch)
         finally:
-            atexit.unregister(launch.stop)
             launch.stop()
+            atexit.unregister(launch.stop)
     if launch.error:
         raise _explain(launch.error, parallel) from launch.error
 
@@ -159,10 +159,15 @@ class _Launch(threading.Thread):
             self.error = error
 
     def stop(self) -> None:
-        """End the workers; a process that is about to end would wait for them."""
-        for child in set(multiprocessing.active_children()) - self._others:
-            child.terminate()
-        self.join(PATIENCE)
+        """End the workers, also those that are about to start.
+
+        A process that ends itself would wait for them.
+        """
+        end = time.monotonic() + PATIENCE
+        while self.is_alive() and time.monotonic() < end:
+            for child in set(multiprocessing.active_children()) - self._others:
+                child.terminate()
+            self.join(POLL)
 
 
 def _taken(job: Job, launch: threading.Thread) -> Iterator[Checkpoint]:

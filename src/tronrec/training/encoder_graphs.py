@@ -23,7 +23,7 @@ ROWS = 128
 SHORTEST = 16
 """Rows that the longest session is taken to have at least; above, a power of two."""
 MOST = 4_096
-"""Rows for which a graph is recorded."""
+"""The most rows for which a graph is recorded."""
 
 
 class _Encoding(nn.Module):
@@ -80,8 +80,9 @@ class EncoderGraphs:
         """Record both passes; what they draw does not change later draws.
 
         What replays them is not left in the module, where torch puts it: the two would
-        refer to each other, and with the model in them stay on the GPU when a training
-        is over.
+        refer to each other, and keep the model's table on the GPU when a training is
+        over. Graphs and the encoder's weights stay until garbage is collected, since
+        torch defines a class for each graph, which refers to itself.
         """
         sample = torch.zeros_like(vectors, requires_grad=True)
         state = torch.cuda.get_rng_state(vectors.device)

@@ -26,7 +26,7 @@ def _oversizes(params: SystemParams, items: int, sessions: int) -> Iterator[str]
         yield (
             f"sampling.uniform ({sampling.uniform:,}) draws each of the {items:,} "
             f"items about {sampling.uniform / items:.1f} times; lower it to "
-            f"{items // 4:,} or less"
+            f"{max(1, items // 4):,} or less"
         )
     if sampling.top_k is not None and sampling.top_k >= items:
         yield (
