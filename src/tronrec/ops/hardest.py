@@ -5,6 +5,7 @@ the k largest of groups and among those, and to join them with an event's own. C
 loops read them once on a CPU, and those of a few groups once more.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,16 +15,12 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from tronrec.ops.compiled import compiled, in_parts
-from tronrec.ops.kth_largest import kth_largest
+from tronrec.ops.largest import BLOCK, LANES, find_maxima, in_order, kth_largest
 from tronrec.ops.topk import lowest, topk
 
-LANES = 16
-"""Neighbouring columns of which maxima are taken together: a vector of a processor."""
-BLOCK = 256
-"""Columns in which each lane has its group. This and the constants below belong here:
-what was compiled is kept until this file changes."""
 BUCKETS = 256
-"""Into which maxima are sorted, to find about how large the k-th is."""
+"""Into which maxima are sorted, to find about how large the k-th is. This and the
+constants below belong here: what was compiled is kept until this file changes."""
 SPARE = 8
 """Groups beyond k that are looked at, since of their columns some may be out."""
 MANY = 4
@@ -74,6 +71,18 @@ def choose_hardest(
     return _choose_in_one_pass(shared, own, targets, k)
 
 
+def choose_own(kinds: Sequence[Own], k: int) -> Hardest:
+    """Return the k items with the best scores of each event, in no order.
+
+    Args:
+        kinds: Candidates that an event has alone.
+        k: Items of an event, no more than there are candidates in all.
+    """
+    scores, items = (torch.cat(parts, 1) for parts in zip(*kinds, strict=True))
+    best, column = topk(scores, k)
+    return items.gather(1, column), best == -torch.inf
+
+
 def _choose_with_torch(
     shared: Shared, own: Own, targets: Int[Tensor, "events"], k: int
 ) -> Hardest:
@@ -82,8 +91,7 @@ def _choose_with_torch(
     scores.masked_fill_(items == targets[:, None], nothing)
     best, column = topk(scores, min(k, len(items)))
     best = torch.where(best == nothing, -torch.inf, best * unit)
-    best, place = topk(torch.cat([best, own.scores], 1), k)
-    return torch.cat([items[column], own.items], 1).gather(1, place), best == -torch.inf
+    return choose_own((Own(best, items[column]), own), k)
 
 
 def _choose_in_one_pass(
@@ -108,7 +116,7 @@ def _choose_in_one_pass(
 
 @compiled
 def _choose(arrays: Any, k: int, flip: Any, low: int, high: int) -> None:
-    """Choose for some events; `flip` as for `_in_order`."""
+    """Choose for some events; `flip` as for `in_order`."""
     shared, (own_scores, own_items), (targets, kept, masked) = arrays
     words = shared[1]
     groups = words.shape[1] // BLOCK * LANES
@@ -118,7 +126,7 @@ def _choose(arrays: Any, k: int, flip: Any, low: int, high: int) -> None:
     lowest_word = np.int64(LOWEST_FLOAT if flip else LOWEST)
     for event in range(low, high):
         target = targets[event]
-        _find_maxima(words[event], flip, maxima)
+        find_maxima(words[event], flip, maxima)
         wanted, count = k + SPARE, 0
         while True:
             least = lowest_word + 1
@@ -137,29 +145,6 @@ def _choose(arrays: Any, k: int, flip: Any, low: int, high: int) -> None:
         count = _keep(found, count, kept[event])
         kept[event, count:], masked[event, :count] = target, False
         masked[event, count:] = True
-
-
-@compiled
-def _in_order(word: Any, flip: Any) -> Any:
-    """Return a whole number in the order of the scores.
-
-    The bits of a float are those of a whole number that grows with it, or that falls
-    while it is negative: then all bits but the sign are flipped. `flip` has those bits,
-    or none, if scores are whole numbers anyway.
-    """
-    return np.int32(word ^ (np.int32(word >> 31) & flip))
-
-
-@compiled
-def _find_maxima(words: Any, flip: Any, maxima: Any) -> None:
-    """Find the largest of each group, of a row of scores."""
-    for block in range(len(words) // BLOCK):
-        for lane in range(LANES):
-            column = block * BLOCK + lane
-            most = _in_order(words[column], flip)
-            for step in range(LANES, BLOCK, LANES):
-                most = max(most, _in_order(words[column + step], flip))
-            maxima[block * LANES + lane] = most
 
 
 @compiled
@@ -195,7 +180,7 @@ def _collect(shared: Any, of: Any, reach: Any, maxima: Any, found: Any) -> int:
         elif maxima[group] < least:
             continue
         for column in range(begin, end, step):
-            reached = _in_order(words[event, column], flip) >= least
+            reached = in_order(words[event, column], flip) >= least
             if reached and items[column] != target:
                 score = np.float32(scores[event, column]) * unit[event, 0]
                 if score > -np.inf:

@@ -19,16 +19,11 @@ from torch.nn.functional import pad
 
 from tronrec.ops.compiled import compiled
 from tronrec.ops.int8_products import products_with_one
-from tronrec.ops.kth_largest import kth_largest
+from tronrec.ops.largest import BLOCK, LANES, find_maxima, kth_largest
 from tronrec.ops.scratch import Scratch
 
 TILE = 4_096
 """Rows multiplied at once."""
-LANES = 16
-"""Neighbouring columns of which maxima are taken together: a vector of a processor."""
-BLOCK = 256
-"""Columns in which each lane has its group. This and the lanes belong here: what was
-compiled is kept until this file changes."""
 MOST = 1 << 26
 """Places for what is found, of all events, that are worth their memory."""
 ROOM = 4
@@ -59,15 +54,8 @@ def _add_tile(arrays: Any, numbers: Any, low: int, high: int) -> None:
     items, values, counts, least, limits = found
     first, rows, k = numbers
     maxima = np.empty(products.shape[1] // LANES, np.int32)
-    blocks = products.shape[1] // BLOCK
     for event in range(low, high):
-        for block in range(blocks):
-            for lane in range(LANES):
-                column = block * BLOCK + lane
-                most = products[event, column]
-                for step in range(LANES, BLOCK, LANES):
-                    most = max(most, products[event, column + step])
-                maxima[block * LANES + lane] = most
+        find_maxima(products[event], np.int32(0), maxima)
         if first == 0 and rows == products.shape[1] and len(maxima) >= k:
             least[event] = kth_largest(maxima.copy(), k) - doubts[event]
         place, enough = counts[event], least[event]

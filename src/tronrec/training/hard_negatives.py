@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tronrec.ops.hardest import Own, Shared, choose_hardest
+from tronrec.ops.hardest import Own, Shared, choose_hardest, choose_own
 from tronrec.ops.matmul import coarse_products
 from tronrec.ops.pair_products import candidate_products
 from tronrec.ops.scratch import Scratch
-from tronrec.ops.topk import lowest, topk
+from tronrec.ops.topk import lowest
 from tronrec.sampling import Candidates
 
 
@@ -90,15 +90,14 @@ class HardestNegatives:
             candidates: What was drawn.
         """
         own = _score_in_batch(hidden, table, candidates)
-        none = candidates.uniform.new_empty(0)
         if candidates.is_shared:
             shared = self._score_shared(hidden, table, candidates)
             targets = candidates.batch.clicks[candidates.batch.targets]
-            return Negatives(none, *choose_hardest(shared, own, targets, self.k))
-        scores, items = _score_each(hidden, table, candidates)
-        best, column = topk(torch.cat([scores, own.scores], 1), self.k)
-        kept = torch.cat([items, own.items], 1).gather(1, column)
-        return Negatives(none, kept, best == -torch.inf)
+            hardest = choose_hardest(shared, own, targets, self.k)
+        else:
+            uniform = _score_each(hidden, table, candidates)
+            hardest = choose_own((uniform, own), self.k)
+        return Negatives(candidates.uniform.new_empty(0), *hardest)
 
     def _score_shared(
         self,
@@ -125,12 +124,12 @@ def _score_each(
     hidden: Float[Tensor, "events size"],
     table: Float[Tensor, "items size"],
     candidates: Candidates,
-) -> tuple[Tensor, Tensor]:
-    """Return scores and items of the uniform candidates that each event has alone."""
+) -> Own:
+    """Score the uniform candidates that each event has alone."""
     items = candidates.uniform_of_events
     scores = candidate_products(hidden, table, items)
     scores.masked_fill_(candidates.mask_uniform(), -torch.inf)
-    return scores, items
+    return Own(scores, items)
 
 
 def _score_in_batch(
