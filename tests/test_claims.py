@@ -1,5 +1,6 @@
 """Of two runs that get in each other's way, the second is refused in plain words."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -116,6 +117,23 @@ def test_of_runs_that_start_together_one_goes_on(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    refusal = pytest.raises(UserError, match=r"cannot be made: .*set data_root")
+    refusal = pytest.raises(UserError, match=r"\.locks cannot be written: .*data_root")
     with refusal, claimed(tmp_path / "data/.locks", claim("a")):
         pass
+
+
+@pytest.mark.parametrize("fails", ["open", "write_text"])
+def test_a_disk_without_room_for_a_note_is_one_message(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with claimed(tmp_path, claim("a")):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, fails, refuse)
+    refusal = pytest.raises(UserError, match=r"cannot be written: .*No space left")
+    with refusal, claimed(tmp_path, claim("a")):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]

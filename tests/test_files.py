@@ -1,10 +1,12 @@
 """A file is whole or absent, whoever writes it beside whom, and whatever ends them."""
 
 import errno
+import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +14,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+from kedro.io import DatasetError
 from safetensors.torch import save_file
 
+from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.files import replacing
+from tronrec.files import replacing, temporary_file, temporary_folder
+from tronrec.schemas import INDEX, ITEM, SESSION
 
 KILLED = """
 import sys, time
@@ -26,6 +31,21 @@ with replacing(Path(sys.argv[1])) as aside:
     aside.write_text("half")
     print("writing", flush=True)
     time.sleep(60)
+"""
+
+
+LEFT = """
+import os, threading
+from tronrec.files import temporary_folder
+
+def work():
+    with temporary_folder() as folder:
+        (folder / "sessions").write_text("many")
+        print(folder, flush=True)
+        threading.Event().wait()
+
+threading.Thread(target=work, daemon=True).start()
+input()
 """
 
 
@@ -116,6 +136,60 @@ def test_a_full_disk_is_one_message(write, tmp_path: Path) -> None:
     with refusal, replacing(path) as aside:
         write(aside)
     assert left(tmp_path) == []
+
+
+def test_a_full_disk_is_found_behind_other_errors(tmp_path: Path) -> None:
+    """Libraries in Rust give a text without a number, Kedro another error."""
+    refusal = pytest.raises(UserError, match="a cannot be written: no part was saved")
+    with refusal, replacing(tmp_path / "a"):
+        try:
+            raise OSError("No space left on device (os error 28)")
+        except OSError as error:
+            raise DatasetError("no part was saved") from error
+
+
+@pytest.mark.usefixtures("small_files")
+def test_temporary_files_have_the_room_that_is_asked_for() -> None:
+    """One that is mapped where there is none would end the process."""
+    with temporary_file(90_000) as file:
+        assert os.fstat(file.fileno()).st_size == 90_000
+    with pytest.raises(
+        UserError, match=r"TMPDIR says\) cannot be written: .*too large"
+    ):
+        PackedSessions.from_clicks(
+            pl.LazyFrame({SESSION: [0] * 30_000, ITEM: [1] * 30_000}),
+            pl.DataFrame({ITEM: [1], INDEX: [1]}, {ITEM: pl.Int64, INDEX: pl.Int32}),
+        )
+
+
+def test_no_temporary_folder_at_all_is_one_message(monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    refusal = pytest.raises(
+        UserError, match=r"TMPDIR says\) cannot be written: .*nowhere"
+    )
+    with refusal, temporary_folder():
+        pass
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_temporary_folder_goes_with_its_process_or_with_the_next(
+    killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", LEFT], text=True, **pipes) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        with temporary_folder() as other:
+            assert sorted(tmp_path.iterdir()) == sorted([folder, other])
+        if killed:
+            process.kill()
+        else:
+            process.communicate("\n")
+    assert folder.exists() is killed
+    with temporary_folder():
+        assert not folder.exists()
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_message(tmp_path: Path) -> None:

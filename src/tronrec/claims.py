@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from tronrec import locks
 from tronrec.errors import UserError
+from tronrec.files import refusing
 
 NAMED = 3
 """Outputs that a refusal names; of further ones it says how many there are."""
@@ -97,24 +98,20 @@ def claimed(folder: Path, claim: Claim) -> Iterator[None]:
         claim: What this run reads and writes.
 
     Raises:
-        UserError: Another run is at work on some of it; the message says which.
+        UserError: Another run is at work on some of it, and the message says which; or
+            the disk is full, or the rights there are missing.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be made: {error}. Change the rights there, or set "
-            "data_root in conf/local/globals.yml to another folder"
-        ) from error
     path = folder / f"{uuid4().hex}.json"
     with ExitStack() as stack:
-        with locks.hold(folder / "lock"):
-            for note in _running(folder):
-                if names := claim.conflicts(note.claim):
-                    raise note.refuse(names)
-            stack.callback(path.unlink, missing_ok=True)
-            stack.enter_context(locks.hold(path))
-            path.write_text(Note.of_this_process(claim).write())
+        with refusing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with locks.hold(folder / "lock"):
+                for note in _running(folder):
+                    if names := claim.conflicts(note.claim):
+                        raise note.refuse(names)
+                stack.callback(path.unlink, missing_ok=True)
+                stack.enter_context(locks.hold(path))
+                path.write_text(Note.of_this_process(claim).write())
         yield
 
 

@@ -11,8 +11,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from tronrec import locks
 from tronrec.errors import UserError
@@ -21,8 +22,7 @@ ASIDE = ".part"
 """The end of the name of a folder in which a file is being written."""
 LOCK = "lock"
 """The file in such a folder that its writer holds for as long as it lives."""
-
-
+TEMPORARY = "a temporary file (where TMPDIR says)"
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors that can only come from writing."""
 
@@ -38,55 +38,103 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full, or the rights there are missing.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        folder = Path(tempfile.mkdtemp(ASIDE, f".{path.name}.", path.parent))
-    except OSError as error:
-        raise _refusal(path, error) from error
-    try:
-        with _held(folder):
+    with ExitStack() as stack:
+        with refusing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(
+                own_folder(path.parent, prefix=f".{path.name}.", suffix=ASIDE)
+            )
+        try:
             aside = folder / path.name
             yield aside
             for written in aside.iterdir() if aside.is_dir() else [aside]:
                 with written.open("rb+") as file:
                     os.fsync(file.fileno())
             aside.replace(path)
-    except Exception as error:
-        if _error_number(error) in NO_ROOM:
-            raise _refusal(path, error) from error
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        except Exception as error:
+            if not NO_ROOM.isdisjoint(_error_numbers(error)):
+                raise _refusal(path, error) from error
+            raise
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; its file appears when it is held, not before."""
-    unnamed = folder / f"{LOCK}.new"
-    with locks.hold(unnamed):
-        unnamed.rename(folder / LOCK)
+def refusing(path: Path | str) -> Iterator[None]:
+    """Say in plain words that `path` cannot be written, if the system says so.
+
+    Raises:
+        UserError: The disk is full, or the rights there are missing.
+    """
+    try:
         yield
+    except OSError as error:
+        raise _refusal(path, error) from error
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove the folders that killed writers of `path` have left."""
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*{ASIDE}"):
-        if locks.is_free(folder / LOCK):
-            shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def own_folder(parent: Path, *, prefix: str, suffix: str = "") -> Iterator[Path]:
+    """Give a new folder that no other process shares, and remove it at the end.
+
+    It goes with the process as well. Where that was killed, it goes when the next one
+    makes a folder like it. Its name begins and ends as said.
+    """
+    for left in parent.glob(f"{glob.escape(prefix)}*{glob.escape(suffix)}"):
+        if locks.is_free(left / LOCK):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        suffix, prefix, parent, ignore_cleanup_errors=True
+    ) as name:
+        unnamed = Path(name) / f"{LOCK}.new"
+        with locks.hold(unnamed):
+            unnamed.rename(unnamed.with_suffix(""))  # it appears when it is held
+            yield Path(name)
 
 
-def _error_number(error: Exception) -> int | None:
-    """Return the system's number of an error; libraries in Rust have it in the text."""
-    if isinstance(error, OSError):
-        return error.errno
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    return int(number[1]) if number else None
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder for files that nobody needs after this process.
+
+    Raises:
+        UserError: None can be made.
+    """
+    with ExitStack() as stack:
+        with refusing(TEMPORARY):
+            parent = Path(tempfile.gettempdir())
+            folder = stack.enter_context(own_folder(parent, prefix="tronrec-"))
+        yield folder
 
 
-def _refusal(path: Path, error: Exception) -> UserError:
+@contextmanager
+def temporary_file(size: int) -> Iterator[IO[bytes]]:
+    """Give a file without a name that has room for so many bytes.
+
+    The system ends a process that maps a file into memory and finds the disk full.
+
+    Raises:
+        UserError: There is no such room.
+    """
+    with ExitStack() as stack:
+        with refusing(TEMPORARY):
+            file = stack.enter_context(tempfile.TemporaryFile())
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(file.fileno(), 0, size)
+        yield file
+
+
+def _error_numbers(error: BaseException | None) -> Iterator[int]:
+    """Yield the system's numbers of an error and of what it comes from.
+
+    Libraries in Rust have them in the text.
+    """
+    while error:
+        if isinstance(error, OSError) and error.errno:
+            yield error.errno
+        yield from map(int, re.findall(r"\(os error (\d+)\)", str(error)))
+        error = error.__cause__
+
+
+def _refusal(path: Path | str, error: Exception) -> UserError:
     return UserError(
         f"{path} cannot be written: {error}. Make room or change the rights there, or "
         "name another folder: data_root in conf/local/globals.yml, raw_root for raw "
-        "files"
+        "files, and the environment variable TMPDIR for temporary ones"
     )

@@ -6,7 +6,6 @@ runs no code when it is read and is mapped into memory rather than copied.
 
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from tronrec.data.clicks import count_clicks, read_sessions
 from tronrec.errors import UserError
-from tronrec.files import replacing
+from tronrec.files import replacing, temporary_file
 from tronrec.schemas import INDEX, ITEM, PADDING, SESSION
 
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -141,5 +140,5 @@ def _allocate(size: int, dtype: type[np.int32]) -> NDArray[np.int32]:
     """Return an array in a temporary file, which the system may write out of memory."""
     if size == 0:
         return np.empty(0, dtype)
-    with tempfile.TemporaryFile() as file:
+    with temporary_file(size * np.dtype(dtype).itemsize) as file:
         return np.memmap(file, dtype, "w+", shape=(size,))

@@ -1,12 +1,14 @@
 """One file for each data set that several runs change at once, entry by entry."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from kedro.io import DataCatalog
 
 from tronrec import locks
+from tronrec.files import refusing
 
 
 class SharedRecord:
@@ -40,7 +42,7 @@ class SharedRecord:
         file = self._file_of(name)
         if file not in self._catalog:
             return
-        with self._lock(file):
+        with self._locked(file):
             noted = self.read(name)
             if noted.get(name) != value:
                 names = sorted((noted | {name: value}).items())
@@ -49,8 +51,12 @@ class SharedRecord:
     def _file_of(self, name: str) -> str:
         return f"{name.partition('.')[0]}.{self._kind}"
 
-    def _lock(self, file: str) -> AbstractContextManager[Any]:
-        if self._folder is None:
-            return nullcontext()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return locks.hold(self._folder / f"{file}.lock")
+    @contextmanager
+    def _locked(self, file: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self._folder is not None:
+                with refusing(self._folder):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    lock = locks.hold(self._folder / f"{file}.lock")
+                    stack.enter_context(lock)
+            yield

@@ -11,7 +11,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import torch
 from torch import distributed
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import RendezvousError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -28,6 +28,7 @@ from tronrec.checkpoint import Checkpoint
 from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
+from tronrec.files import temporary_folder
 from tronrec.params import ParallelParams, SystemParams
 from tronrec.threads import Neighbours
 from tronrec.training.loop import Trainer, TrainingSessions
@@ -91,12 +92,10 @@ def train_in_processes(
         UserError: A worker raised one, or died.
     """
     _check_devices(choose_device(device), parallel.processes)
-    with tempfile.TemporaryDirectory(prefix="tronrec-") as name:
+    with temporary_folder() as folder:
         threads = max(1, torch.get_num_threads() // parallel.processes)
         log = logging.getLogger("tronrec").getEffectiveLevel(), _log_format()
-        job = Job(
-            *(Path(name), system, data.num_items, data.origin, device, threads, *log)
-        )
+        job = Job(*(folder, system, data.num_items, data.origin, device, threads, *log))
         data.fit.save(job.fit)
         data.validation.save(job.validation)
         if last:
@@ -144,6 +143,7 @@ class _Launch(threading.Thread):
             min_nodes=self.parallel.machines,
             max_nodes=self.parallel.machines,
             nproc_per_node=self.parallel.processes,
+            logs_specs=DefaultLogsSpecs(str(self.job.folder / "logs")),
             run_id="tronrec",
             rdzv_backend="c10d",
             rdzv_endpoint=self.parallel.rendezvous or "localhost:0",
