@@ -21,6 +21,7 @@ from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.hooks import use_config
+from tronrec.interrupts import ended_by_signals
 from tronrec.plain_commands import PlainCommand, make_plain
 from tronrec.portable.command import export
 from tronrec.problems import suggest
@@ -37,6 +38,11 @@ class RunCommand(PlainCommand):
         if not args and (project := find_kedro_project(Path.cwd())):
             args = _options_of(project)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, and end in time when that is asked for."""
+        with ended_by_signals():
+            return super().invoke(ctx)
 
     def check(self, options: dict[str, Any]) -> None:
         """Refuse names that are not there."""

@@ -9,10 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
 from tqdm import tqdm
+
+from tronrec.interrupts import stopped_at_end
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ class Progress:
             unit_scale=unit == BYTES,
             disable=not (shown and terminal),
         )
-        self._ended = threading.Event()
+        self._ended, self._stack = threading.Event(), ExitStack()
         self._log = (
             threading.Thread(target=self._write_lines, daemon=True)
             if shown and not terminal
@@ -71,6 +74,7 @@ class Progress:
         self._began = time.monotonic()
         if self._log:
             self._log.start()
+            self._stack.enter_context(stopped_at_end(self._ended.set))
         return self
 
     def __exit__(
@@ -79,7 +83,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._ended.set()
+        self._stack.close()
         self._bar.close()
         if self._log:
             self._log.join()

@@ -38,9 +38,30 @@ def children(process: Started) -> list[Path]:
     return [Path("/proc") / pid for file in threads for pid in file.read_text().split()]
 
 
+def test_a_run_in_threads_ends_with_its_workers(
+    otto: Shop, open_shop, tmp_path: Path, monkeypatch
+):
+    """Kedro waits for the threads of `ThreadRunner`, which no signal reaches."""
+    shop = open_shop()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process = shop.start(*train(shop, otto, 100_000), "--runner=ThreadRunner")
+    try:
+        wait_until(lambda: finished_epochs(shop))
+        workers = children(process)
+    finally:
+        process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert printed.endswith("Aborted!\n")
+    assert "Traceback" not in printed
+    wait_until(lambda: not any(path.exists() for path in workers))
+    assert not [*tmp_path.glob("tronrec-*"), *tmp_path.glob("torchelastic_*")]
+    assert not [name for name in shop.files() if ".part/" in name]
+
+
 def test_no_worker_outlives_the_run_which_goes_on_where_it_was(otto: Shop, open_shop):
     shop = open_shop()
-    for way in (signal.SIGINT, signal.SIGKILL):
+    for way in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         done = finished_epochs(shop)
         process = shop.start(*train(shop, otto, epochs=100_000))
         try:

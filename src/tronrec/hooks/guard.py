@@ -18,6 +18,7 @@ from tronrec.datasets.raw_log import RawLogDataset
 from tronrec.datasets.study_storage import StudyStorageDataset
 from tronrec.errors import UserError
 from tronrec.hooks.recipes import RecipeBook
+from tronrec.interrupts import stop_what_is_left
 from tronrec.pipelines.tuning.pipeline import SHARED
 
 TOLD_BY_LOADING = RawLogDataset, EventLogDataset, StudyStorageDataset
@@ -66,7 +67,9 @@ class RunGuard:
         Raises:
             UserError: The message says what is to be done.
         """
-        self._claims.close()  # an interrupted run in a notebook has left them
+        # An interrupted run in a notebook has left them.
+        stop_what_is_left()
+        self._claims.close()
         if "ParallelRunner" in str(run_params.get("runner")):
             raise UserError(
                 "--runner=ParallelRunner: every node would get a process of its own, "

@@ -6,7 +6,6 @@ temporary folder; at most one checkpoint waits there. The launching process trai
 nothing: it saves what it is handed, and no worker outlives it.
 """
 
-import atexit
 import logging
 import multiprocessing
 import os
@@ -29,6 +28,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.device import choose_device
 from tronrec.errors import UserError
 from tronrec.files import temporary_folder
+from tronrec.interrupts import stopped_at_end
 from tronrec.params import ParallelParams, SystemParams
 from tronrec.threads import Neighbours
 from tronrec.training.loop import Trainer, TrainingSessions
@@ -102,12 +102,8 @@ def train_in_processes(
             last.save(job.start)
         launch = _Launch(job, parallel)
         launch.start()
-        atexit.register(launch.stop)  # whoever is interrupted may not close this
-        try:
+        with stopped_at_end(launch.stop):
             yield from _taken(job, launch)
-        finally:
-            launch.stop()
-            atexit.unregister(launch.stop)
     if launch.error:
         raise _explain(launch.error, parallel) from launch.error
 
@@ -137,7 +133,11 @@ class _Launch(threading.Thread):
         self._others = set(multiprocessing.active_children())
 
     def run(self) -> None:
-        """Start the workers and wait."""
+        """Start the workers and wait.
+
+        They are ended by this process; Ctrl-C reaches all processes of a terminal.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
         alone = self.parallel.machines == 1
         config = LaunchConfig(
             min_nodes=self.parallel.machines,
@@ -186,7 +186,6 @@ def _taken(job: Job, launch: threading.Thread) -> Iterator[Checkpoint]:
 
 def work(job: Job) -> None:
     """Train as one of the processes; this is what a worker runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launching process decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
