@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import torch
 from kedro.io import DatasetError
 from safetensors.torch import save_file
 
+from reference.disks import no_file_above
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.files import replacing, temporary_file, temporary_folder
@@ -108,11 +108,8 @@ def test_what_a_killed_run_left_goes_and_what_a_live_one_writes_stays(
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 100 kB, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with no_file_above(100_000):
+        yield
 
 
 def write_table(path: Path) -> None:

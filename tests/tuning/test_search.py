@@ -1,3 +1,4 @@
+import json
 import logging
 import math
 import os
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 from reference import tuning as reference
+from reference.disks import no_file_above
 from reference.tuning import open_in, train
 from tronrec.errors import UserError
 from tronrec.params import AS_CONFIGURED, SystemParams
@@ -42,6 +45,56 @@ def test_a_study_has_as_many_trials_as_asked_for(tmp_path, storage):
         opened = open_in(tmp_path, trials=trials, storage=storage, pruner="none")
         Search(opened, train).run()
         assert states(opened) == ["COMPLETE"] * trials
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "journal"])
+@pytest.mark.parametrize("room", [0, 40, 400])
+def test_a_full_disk_ends_a_search_that_goes_on_later(tmp_path, storage, room):
+    """No trial is lost, and none counts that could not be written down."""
+    opened = open_in(tmp_path, trials=12, storage=storage, pruner="none")
+    file = tmp_path / {"sqlite": "study.db", "journal": "study.log"}[storage]
+    disk = ExitStack()
+
+    def train_without_room(system: SystemParams) -> Iterator[Epoch]:
+        for epoch in train(system):
+            if states(opened).count("COMPLETE") == 2 and epoch.number == 2:
+                disk.enter_context(no_file_above(file.stat().st_size + room))
+            yield epoch
+
+    told = pytest.raises(UserError, match=r"cannot be used: .*(full|left|large|I/O)")
+    with told, disk:
+        Search(opened, train_without_room).run()
+    *before, last = states(opened)
+    assert (*before, last) == (*len(before) * ["COMPLETE"], "RUNNING")
+    Search(opened, train).run()
+    after = (12 - len(before)) * ["COMPLETE"]
+    assert states(opened) == [*before, "FAIL", *after]
+    assert len(systems(opened)) == len({*systems(opened)}) == 12
+    failed, following = opened.load().trials[len(before) :][:2]
+    if "system" in failed.user_attrs:  # otherwise it had none yet
+        assert following.user_attrs["retry_of"] == failed.number
+
+
+def test_half_a_line_of_a_killed_worker_goes(tmp_path):
+    opened = open_in(tmp_path, trials=1)
+    Search(opened, train).run()
+    with (tmp_path / "study.log").open("ab") as file:
+        file.write(b'{"op_code": 5' + 100_000 * b" ")
+    assert states(opened) == ["COMPLETE"]
+    Search(open_in(tmp_path, trials=3), train).run()
+    assert states(opened) == 3 * ["COMPLETE"]
+    lines = (tmp_path / "study.log").read_text().splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_a_damaged_line_is_shown(tmp_path):
+    opened = open_in(tmp_path, trials=1)
+    lines = (tmp_path / "study.log").read_bytes().splitlines(keepends=True)
+    (tmp_path / "study.log").write_bytes(b"".join([lines[0], b"{oh no\n", *lines[1:]]))
+    with pytest.raises(
+        UserError, match=r"study\.log: no readable line .*oh no.*delete"
+    ):
+        opened.load()
 
 
 def test_the_seed_decides(tmp_path):

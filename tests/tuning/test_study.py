@@ -66,7 +66,7 @@ def test_there_must_be_something_to_search(tmp_path):
 
 def test_a_database_that_cannot_be_reached_is_explained(tmp_path):
     url = "sqlite:////nowhere/study.db"
-    with pytest.raises(UserError, match="cannot be opened") as caught:
+    with pytest.raises(UserError, match="cannot be used") as caught:
         StudyStorage(tmp_path, "otto", url).open(make_params(), 1)
     assert url not in repr(StudyStorage(tmp_path, "otto", url))
     assert "unable to open" in str(caught.value)

@@ -69,13 +69,18 @@ class Search:
         self.exhausted = False
 
     def run(self) -> None:
-        """Run trials until the study has as many as it should, or time is up."""
+        """Run trials until the study has as many as it should, or time is up.
+
+        Raises:
+            UserError: The study cannot be written any more. The trial at hand does not
+                count, and is the first of the next run.
+        """
         minutes = self.params.minutes
         deadline = time.monotonic() + 60 * minutes if minutes else None
         progress = Progress(
             "study", self.params.trials, "trials", done=self._finished()
         )
-        with self.storage.worker() as worker, progress:
+        with self.storage.explaining(), self.storage.worker() as worker, progress:
             while deadline is None or time.monotonic() < deadline:
                 with self.storage.lock():
                     self._revive()
@@ -174,19 +179,22 @@ class Search:
 
     def _run_trial(self, trial: Trial) -> None:
         """Train the system of a trial, and tell the study how it went."""
-        system = SystemParams.model_validate(trial.user_attrs["system"])
-        try:
-            for epoch in self.train(system):
-                trial.set_user_attr("epochs", epoch.number)
-                trial.set_user_attr("seconds", epoch.seconds)
-                if self._ends(trial, epoch):
-                    break
-        except Exception as error:  # one bad setting is not the end of the search
-            logger.warning("Trial %d failed", trial.number, exc_info=True)
-            self._fail(trial, str(error) or type(error).__name__)
-        else:
-            return
+        epochs = self.train(SystemParams.model_validate(trial.user_attrs["system"]))
+        while True:
+            try:
+                epoch = next(epochs)
+            except StopIteration:
+                return
+            except Exception as error:  # one bad setting is not the end of the search
+                logger.warning("Trial %d failed", trial.number, exc_info=True)
+                reason = str(error) or type(error).__name__
+                break
+            trial.set_user_attr("epochs", epoch.number)
+            trial.set_user_attr("seconds", epoch.seconds)
+            if self._ends(trial, epoch):
+                return
         gc.collect()  # the error's traceback held the model, and a GPU's memory
+        self._fail(trial, reason)
 
     def _ends(self, trial: Trial, epoch: Epoch) -> bool:
         """Tell the study about an epoch; return whether it is the trial's last."""

@@ -46,36 +46,50 @@ class StudyStorage:
             epochs: Epochs of a whole trial.
 
         Raises:
-            UserError: The database cannot be reached.
+            UserError: The database cannot be reached, or a file is damaged.
         """
         from optuna import create_study
         from optuna.logging import WARNING, set_verbosity
-        from sqlalchemy.exc import SQLAlchemyError
 
         set_verbosity(WARNING)
         both = params.objectives == "accuracy_and_time"
+        # Two workers at once would both find no tables, and make them.
+        with self.explaining(), self.lock():
+            return create_study(
+                storage=self._connect(params.storage),
+                study_name=f"{self.dataset}.{params.study}",
+                directions=["maximize", "minimize"] if both else ["maximize"],
+                pruner=_choose_pruner(params, epochs),
+                load_if_exists=True,
+            )
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Say in a user's words what keeps the study from being read or written.
+
+        Raises:
+            UserError: The database cannot be reached, or the disk is full.
+        """
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
+
         try:
-            with self.lock():  # two workers would both find no tables, and make them
-                return create_study(
-                    storage=self._connect(params.storage),
-                    study_name=f"{self.dataset}.{params.study}",
-                    directions=["maximize", "minimize"] if both else ["maximize"],
-                    pruner=_choose_pruner(params, epochs),
-                    load_if_exists=True,
-                )
-        except (SQLAlchemyError, ImportError) as error:
+            yield
+        except (SQLAlchemyError, StorageInternalError, ImportError, OSError) as error:
+            reason = error.__cause__ or error
             raise UserError(
                 f"The storage of the study ({self.folder}, or the url of its "
-                f"credentials) cannot be opened: {error}"
+                f"credentials) cannot be used: {reason}. Make room there, or mend the "
+                "address; the same command goes on with the trials that are kept"
             ) from error
 
     def _connect(self, kind: str) -> "BaseStorage":
         from optuna.storages import JournalStorage, RDBStorage
-        from optuna.storages.journal import JournalFileBackend
+
+        from tronrec.tuning.journal import Journal
 
         if self.url is None and kind == "journal":
-            file = self.folder / "study.log"
-            return JournalStorage(JournalFileBackend(str(file)))
+            return JournalStorage(Journal(self.folder / "study.log"))
         if self.url is not None:
             return RDBStorage(self.url)
         url = f"sqlite:///{self.folder / 'study.db'}"
