@@ -13,7 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import polars as pl
 
 from tronrec import locks
 from tronrec.errors import UserError
@@ -36,8 +38,10 @@ def replacing(path: Path) -> Iterator[Path]:
     where there is nothing yet.
 
     Raises:
-        UserError: The disk is full, or the rights there are missing.
+        UserError: The disk is full, the rights there are missing, or there is a folder.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it")
     with ExitStack() as stack:
         with refusing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +91,20 @@ def own_folder(parent: Path, *, prefix: str, suffix: str = "") -> Iterator[Path]
         with locks.hold(unnamed):
             unnamed.rename(unnamed.with_suffix(""))  # it appears when it is held
             yield Path(name)
+
+
+def scan_table(path: Path, remedy: str, **options: Any) -> pl.LazyFrame:
+    """Return the query of all rows of a Parquet file, whose end is looked at.
+
+    Raises:
+        UserError: The file is cut off, or no Parquet; it says what else to do.
+    """
+    table = pl.scan_parquet(path, **options)
+    try:
+        table.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path}: no readable Parquet ({error}); {remedy}") from error
+    return table
 
 
 @contextmanager

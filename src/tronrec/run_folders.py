@@ -5,7 +5,6 @@ after their files elsewhere were replaced.
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,14 @@ from typing import Any
 import polars as pl
 
 from tronrec.errors import UserError
-from tronrec.files import replacing
+from tronrec.files import own_folder, refusing, replacing, scan_table
 
 RECORD, RANKS = "run.json", "ranks.parquet"
 """Files of every folder: the record of the run, and the rank of each test event."""
+
+NEEDED = {"finished_at", "parameters", "data", "metrics"}
+"""Without these a record tells nothing of a run."""
+DELETE = "delete the folder"
 
 Content = dict[str, Any] | str | pl.DataFrame
 """What a file holds: JSON, text, or a table for Parquet."""
@@ -37,8 +40,12 @@ class FinishedRun:
         return self.folder.name
 
     def ranks(self) -> pl.DataFrame:
-        """Return the session and the rank of the target of each test event."""
-        return pl.read_parquet(self.folder / RANKS)
+        """Return the session and the rank of the target of each test event.
+
+        Raises:
+            UserError: The file was damaged by something else.
+        """
+        return scan_table(self.folder / RANKS, DELETE).collect()
 
 
 def keep_run(runs: Path, files: Mapping[str, Content]) -> Path:
@@ -65,16 +72,19 @@ def read_runs(runs: Path) -> list[FinishedRun]:
     """Return the runs on a data set, the oldest first.
 
     Raises:
-        UserError: A folder was damaged.
+        UserError: A folder was damaged by something else.
     """
     found = []
     for file in sorted(runs.glob(f"[!.]*/{RECORD}")):
         try:
-            found.append(FinishedRun(file.parent, json.loads(file.read_bytes())))
-        except ValueError as error:
+            record = json.loads(file.read_bytes())
+            if missing := NEEDED - {*record}:
+                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        except (TypeError, ValueError) as error:
             raise UserError(
-                f"{file}: no readable JSON ({error}); delete the folder"
+                f"{file}: no readable record of a run ({error}); {DELETE}"
             ) from error
+        found.append(FinishedRun(file.parent, record))
     return found
 
 
@@ -86,8 +96,10 @@ def remove_old(runs: Path, keep: int) -> list[str]:
         keep: How many stay.
     """
     old = read_runs(runs)[: -keep or None]
-    for run in old:
-        shutil.rmtree(run.folder)
+    with refusing(runs):
+        for run in old:
+            with own_folder(runs, prefix=".removed.") as aside:
+                run.folder.rename(aside / run.name)  # it goes as a whole
     return [run.name for run in old]
 
 

@@ -49,6 +49,14 @@ def test_a_model_that_is_there_already_is_not_written_again(tmp_path):
     assert path.stat().st_ino != before.st_ino
 
 
+def test_a_damaged_model_is_written_again(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"half a model")
+    model = Checkpoint({"items": torch.ones(2)}, make_card(epoch=1))
+    ModelDataset(filepath=str(path)).save(model)
+    assert Checkpoint.load(path).card.epoch == 1
+
+
 def test_a_folder_keeps_a_checkpoint_for_each_name(tmp_path):
     dataset = CheckpointFolderDataset(filepath=str(tmp_path / "new"))
     assert dataset.load() == {}

@@ -37,6 +37,13 @@ def test_a_table_of_ones_own_is_a_file_with_other_columns(tmp_path: Path) -> Non
         dataset(path, columns={"visitor_id": "client"}).load()
 
 
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    MADE_UP.collect().write_parquet(tmp_path / "outcomes-a-000001.parquet")
+    (tmp_path / "outcomes-a-000002.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DatasetError, match=r"000002\.parquet: no readable .* restore"):
+        dataset(tmp_path).load()
+
+
 def test_no_log_is_said_plainly(tmp_path: Path) -> None:
     assert not dataset(tmp_path / "none").exists()
     with pytest.raises(DatasetError, match="none: no outcomes"):

@@ -51,6 +51,22 @@ def test_a_query_over_the_file_can_be_saved_to_it(dataset: LazyFrameDataset) -> 
     )
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+@pytest.mark.parametrize("collect", [False, True])
+def test_a_file_that_is_cut_off_is_named(
+    share: float, collect: bool, dataset: LazyFrameDataset, path: Path
+) -> None:
+    dataset.save(CLICKS)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DatasetError) as caught:
+        LazyFrameDataset(filepath=str(path), collect=collect).load()
+    assert isinstance(caught.value.__cause__, UserError)
+    problem = f"{path}: no readable Parquet"
+    assert str(caught.value.__cause__).startswith(problem)
+    assert "delete it and run the pipeline" in str(caught.value.__cause__)
+
+
 def test_an_error_of_the_user_stays_one_and_leaves_the_file_alone(
     dataset: LazyFrameDataset, path: Path, tmp_path: Path
 ) -> None:

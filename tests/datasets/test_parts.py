@@ -6,6 +6,7 @@ from kedro.io import DatasetError
 from polars.testing import assert_frame_equal
 
 from tronrec.datasets import PartsDataset
+from tronrec.errors import UserError
 
 TABLE = pl.DataFrame({"session": [1, 2], "item": ["a", "b"]})
 
@@ -20,6 +21,15 @@ def test_parts_are_added_replaced_and_removed(tmp_path):
     assert dataset.exists() and read.keys() == {"b", "c"}
     assert_frame_equal(read["b"], TABLE[:1])
     assert_frame_equal(read["c"], TABLE)
+
+
+def test_a_part_that_is_cut_off_is_named(tmp_path):
+    dataset = PartsDataset(filepath=str(tmp_path))
+    dataset.save({"a": TABLE, "b": TABLE})
+    (tmp_path / "b.parquet").write_bytes((tmp_path / "b.parquet").read_bytes()[:99])
+    assert_frame_equal(dataset.load()["a"](), TABLE)
+    with pytest.raises(UserError, match=r"b\.parquet: no readable Parquet .*delete it"):
+        dataset.load()["b"]()
 
 
 def test_a_part_that_cannot_be_written_leaves_the_old_one(tmp_path):

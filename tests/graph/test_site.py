@@ -104,6 +104,15 @@ def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    from tronrec.graph.site import write_site
+
+    (tmp_path / "mine.txt").touch()
+    pipelines = {"train_shop": create_pipelines(["shop"])["train_shop"]}
+    with pytest.raises(UserError, match=r"mine\.txt/site cannot be written: "):
+        write_site(tmp_path / "mine.txt/site", DataCatalog(), pipelines, "kedro run")
+
+
 def test_mistakes_are_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(cli.graph, ["oto", "--no-serve"])
     assert result.stderr == "Error: oto: unknown; did you mean otto?\n"

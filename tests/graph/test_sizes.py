@@ -33,6 +33,16 @@ def test_tables_count_rows_and_columns(tmp_path: Path) -> None:
     assert shape(measure(parts)) == (6, 2)
 
 
+def test_what_is_damaged_has_no_size(tmp_path: Path) -> None:
+    for entry, name in (
+        (LazyFrameDataset, "table.parquet"),
+        (RecordDataset, "record.json"),
+        (ModelDataset, "model.safetensors"),
+    ):
+        (tmp_path / name).write_bytes(b"{")
+        assert measure(entry(filepath=str(tmp_path / name))) == {}
+
+
 def test_other_files_count_what_they_have(tmp_path: Path) -> None:
     record = RecordDataset(filepath=str(tmp_path / "record.json"))
     record.save({"a": 1, "b": [1, 2], "c": {}})

@@ -73,6 +73,8 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
     with pytest.raises(UserError, match="k = 0: must be from 1"):
         export_model(source, path, k=0)
     assert not path.exists()
+    with pytest.raises(UserError, match=f"{tmp_path} is a folder; name a file in it"):
+        export_model(source, tmp_path, k=12)
 
 
 def test_the_command_writes_the_file(python, tmp_path):

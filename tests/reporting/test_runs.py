@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tronrec.datasets.runs import RunsDataset
 from tronrec.errors import UserError
 from tronrec.reporting.runs import compare_runs, find_subject, page, text_table
 from tronrec.run_folders import FinishedRun, keep_run, read_runs, remove_old
@@ -117,6 +118,32 @@ def test_mistakes_are_named(runs, tmp_path: Path) -> None:
     assert find_subject(runs, None) == runs[-1]
     with pytest.raises(UserError, match=r"--against=x: no such run; known: 2026-11-21"):
         find_subject(runs, "x")
-    (runs[0].folder / "run.json").write_text(json.dumps({})[:1])
-    with pytest.raises(UserError, match=r"no readable JSON .*delete the folder"):
-        read_runs(tmp_path)
+    (runs[0].folder / "ranks.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"ranks\.parquet: no .*delete the folder"):
+        runs[0].ranks()
+    for text in ("{", "3", "{}", '{"metrics": {}}'):
+        (runs[0].folder / "run.json").write_text(text)
+        with pytest.raises(UserError, match=r"no readable record .*delete the folder"):
+            read_runs(tmp_path)
+
+
+def test_a_record_that_was_damaged_is_made_again(tmp_path: Path) -> None:
+    newest = tmp_path / "run.json"
+    dataset = RunsDataset(filepath=str(tmp_path / "runs"), newest=str(newest))
+    dataset.save(files(1))
+    assert not dataset.exists()
+    newest.write_text(json.dumps(files(1)["run.json"]))
+    assert dataset.exists()
+    newest.write_text("{")
+    assert not dataset.exists()
+
+
+def test_what_a_kill_left_of_a_removal_goes_with_the_next(runs, tmp_path: Path) -> None:
+    """A folder goes as a whole, so no run is there in part."""
+    left = tmp_path / ".removed.abc"
+    left.mkdir()
+    (left / "lock").touch()
+    runs[0].folder.rename(left / runs[0].name)
+    assert len(read_runs(tmp_path)) == 3
+    assert remove_old(tmp_path, 2) == [runs[1].name]
+    assert {path.name for path in tmp_path.iterdir()} == {r.name for r in runs[2:]}

@@ -15,11 +15,12 @@ import polars as pl
 import pytest
 
 from reference.trained import make_file
+from tronrec.errors import UserError
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.event_log import ExposureLog
 from tronrec.experiment.segments import recover
 from tronrec.serving.app import Service
-from tronrec.serving.live_test import LiveTest
+from tronrec.serving.live_test import LiveTest, open_test
 from tronrec.serving.models import ModelStore
 from tronrec.serving.settings import ServiceSettings
 
@@ -163,6 +164,14 @@ def test_kills_of_the_service_lose_no_exposure(start, paths, tmp_path):
     assert set(answered) <= set(found)
     assert len(found) <= len(answered) + 4 * KILLS
     assert sorted(path.suffix for path in folder.iterdir())[0] == ".parquet"
+
+
+def test_a_folder_for_the_log_that_cannot_be_made_is_named(paths, tmp_path):
+    (tmp_path / "file").touch()
+    groups = [f"{name}={path}" for name, path in paths.items()]
+    refusal = pytest.raises(UserError, match=r"file/log cannot be written: .*Make room")
+    with refusal:
+        open_test(groups, "spring", tmp_path / "file/log", lambda path: None)
 
 
 @pytest.mark.parametrize(

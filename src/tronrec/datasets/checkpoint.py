@@ -102,7 +102,11 @@ class ModelDataset(CheckpointDataset):
         """Return whether the file is that of this very model."""
         if not self._filepath.exists():
             return False
-        return Checkpoint.load(self._filepath, facts_only=True).facts == model.facts
+        try:
+            before = Checkpoint.load(self._filepath, facts_only=True)
+        except UserError:
+            return False  # whatever it was, it is no model
+        return before.facts == model.facts
 
 
 Loaders = dict[str, Callable[[], Checkpoint]]

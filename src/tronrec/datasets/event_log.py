@@ -10,7 +10,7 @@ from kedro_datasets._typing import TablePreview
 from tronrec.datasets.previews import show_table
 from tronrec.errors import UserError
 from tronrec.experiment.segments import PART, recover
-from tronrec.files import replacing
+from tronrec.files import replacing, scan_table
 
 SIMULATED = f"simulated{PART}"
 """Name of the part that a simulation writes."""
@@ -47,7 +47,8 @@ class EventLogDataset(AbstractDataset[pl.LazyFrame, pl.LazyFrame]):
         """Return the table; what a killed service left unfinished is a part of it.
 
         Raises:
-            UserError: There is no log, or it has not the columns named here.
+            UserError: There is no log, it has not the columns named here, or a part was
+                damaged by something else.
         """
         path = self._filepath
         if path.is_dir():
@@ -63,6 +64,8 @@ class EventLogDataset(AbstractDataset[pl.LazyFrame, pl.LazyFrame]):
                 f"{self._filepath} has {self._kind} of a simulation ({SIMULATED}) "
                 "beside real ones; remove that file"
             )
+        for part in self._parts() or [path]:
+            scan_table(part, "restore the file, or move it away")
         table = pl.scan_parquet(path, glob=True)
         found = table.collect_schema()
         if missing := [own for own in self._columns.values() if own not in found]:

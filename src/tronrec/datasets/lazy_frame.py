@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from tronrec.datasets.previews import show_table
-from tronrec.files import replacing
+from tronrec.files import replacing, scan_table
 
 Frame = pl.LazyFrame | pl.DataFrame
 
@@ -47,10 +47,15 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         self.metadata = metadata
 
     def load(self) -> Frame:
-        """Return the table; its rows are read when a query needs them."""
+        """Return the table; its rows are read when a query needs them.
+
+        Raises:
+            UserError: The file was damaged by something else.
+        """
         if self.optional and not self._exists():
             return pl.DataFrame()
-        table = pl.scan_parquet(self._filepath, **self._load_args)
+        remedy = "delete it and run the pipeline that makes it"
+        table = scan_table(self._filepath, remedy, **self._load_args)
         return table.collect() if self._collect else table
 
     def save(self, data: Frame) -> None:

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from tronrec.datasets.previews import show_table
-from tronrec.files import replacing
+from tronrec.files import replacing, scan_table
 
 SUFFIX = ".parquet"
 
@@ -48,7 +48,7 @@ class PartsDataset(AbstractDataset[Parts, Loaders]):
     def load(self) -> Loaders:
         """Return a function for each name that reads its part."""
         files = sorted(self._filepath.glob(f"[!.]*{SUFFIX}"))
-        return {file.stem: partial(pl.read_parquet, file) for file in files}
+        return {file.stem: partial(_read, file) for file in files}
 
     def save(self, data: Parts) -> None:
         """Write each file whole, or remove it."""
@@ -71,3 +71,7 @@ class PartsDataset(AbstractDataset[Parts, Loaders]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "save_args": self._save_args}
+
+
+def _read(part: Path) -> pl.DataFrame:
+    return scan_table(part, "delete it, and run the pipeline that makes it").collect()

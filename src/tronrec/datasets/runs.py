@@ -53,7 +53,10 @@ class RunsDataset(AbstractDataset[dict[str, Content], list[FinishedRun]]):
         """Return whether the newest run has its folder."""
         if not self._newest.is_file():
             return False
-        newest = json.loads(self._newest.read_bytes())
+        try:
+            newest = json.loads(self._newest.read_bytes())
+        except ValueError:
+            return False  # it was damaged, and is made again
         return newest in [run.record for run in self.load()]
 
     def _describe(self) -> dict[str, Any]:

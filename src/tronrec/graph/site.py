@@ -3,8 +3,8 @@
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import as_file, files
@@ -19,6 +19,7 @@ from kedro_viz.models.metadata import NodeExtras
 from kedro_viz.server import populate_data
 
 from tronrec.errors import UserError
+from tronrec.files import own_folder, refusing
 from tronrec.graph.mending import mend_details, mend_graph
 from tronrec.graph.run_status import run_status
 from tronrec.graph.sizes import measure
@@ -44,7 +45,7 @@ def write_site(
         run: The command to which the options of a run are added.
 
     Raises:
-        UserError: There is something else in the folder.
+        UserError: There is something else in the folder, or it cannot be written.
     """
     if folder.exists() and not (folder / MARK).exists():
         raise UserError(f"{folder}: not a site of this command; name another --folder")
@@ -55,9 +56,11 @@ def write_site(
     data_access_manager.reset_fields()
     sizes = _sizes(catalog, shown)
     populate_data(data_access_manager, catalog, shown, sizes)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-        site = Path(aside) / "site"
+    with ExitStack() as stack:
+        stack.enter_context(refusing(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = stack.enter_context(own_folder(folder.parent, prefix=".site."))
+        site = aside / "site"
         with as_file(files("kedro_viz") / "html") as pages:
             shutil.copytree(pages, site)
         save_api_responses_to_fs(str(site), fsspec.filesystem("file"), True)

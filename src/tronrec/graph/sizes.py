@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 
 def measure(dataset: AbstractDataset[Any, Any]) -> dict[str, int]:
-    """Return rows, columns and bytes of what is on this disk; {} if nothing is.
+    """Return rows, columns and bytes of what is on this disk; {} if it is not readable.
 
     Of tables and of the largest tensor they are what they say. A record counts as a row
     for each entry, name and value; a text as its lines; a folder as its files.
@@ -21,7 +21,10 @@ def measure(dataset: AbstractDataset[Any, Any]) -> dict[str, int]:
     if described is None or not path.exists():
         return {}
     files = [file for file in path.rglob("*") if file.is_file()] or [path]
-    rows, columns = _shape(path)
+    try:
+        rows, columns = _shape(path)
+    except (pl.exceptions.PolarsError, SafetensorError, ValueError):
+        return {}
     size = sum(file.stat().st_size for file in files)
     return {"rows": rows, "columns": columns, "file_size": size}
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 
@@ -16,11 +18,28 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Floats are divided as processors do it: by 0 it is infinity, and no error.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder may be written
-        return njit(**options)(function)
+    compiling: Any = njit(nogil=True, error_model="numpy")(function)
+    with suppress(RuntimeError):  # no folder may be written
+        compiling._cache = Kept(function)
+    return compiling
+
+
+class Kept(FunctionCache):
+    """Numba's files, of which a full disk or a damaged one costs time and no more."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the function, or None if it is to be compiled."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # what a damaged pickle raises may be anything
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the function, if there is room."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 def in_parts(function: Callable[[int, int], Any], count: int, threads: int) -> None:

@@ -14,6 +14,7 @@ from tronrec.answers import Id
 from tronrec.errors import UserError
 from tronrec.experiment.assignment import Assignment
 from tronrec.experiment.event_log import ExposureLog
+from tronrec.files import refusing
 from tronrec.serving.models import ModelStore
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def open_test(
         load: Reads a model.
 
     Raises:
-        UserError: Something is missing, or given twice.
+        UserError: Something is missing or given twice, or the folder cannot be written.
     """
     read = [Group.read(text) for text in groups]
     names = [group.name for group in read]
@@ -135,4 +136,6 @@ def open_test(
         )
     assignment = Assignment(salt, {group.name: group.weight for group in read})
     stores = {group.name: load(group.model) for group in read}
-    return LiveTest(assignment, stores, ExposureLog(exposures))
+    with refusing(exposures):
+        log = ExposureLog(exposures)
+    return LiveTest(assignment, stores, log)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -166,6 +167,20 @@ def test_a_simulated_log_may_be_overwritten(
     written = (tmp_path / "yoochoose-clicks.dat").read_text()
     assert len(written.splitlines()) == 3
     assert (tmp_path / MARK).exists()
+
+
+def test_a_kill_leaves_no_simulated_file_without_its_mark(
+    clicks: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", kill)  # just before the first is in its place
+    with pytest.raises(KeyboardInterrupt):
+        write_raw_log([clicks], FORMATS["otto"], tmp_path)
+    assert (tmp_path / MARK).exists()
+    monkeypatch.undo()
+    write_raw_log([clicks], FORMATS["otto"], tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(

@@ -42,7 +42,8 @@ def write_raw_log(
         ]
         for clicks in frames:
             raw_format.write(clicks, opened, columns)
-    (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
+        # A kill from here on leaves files that are known as what they are.
+        (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
 
 
 def _refuse_real_log(folder: Path, names: Iterable[str]) -> None:
