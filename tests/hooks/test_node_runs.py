@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, ThreadRunner
 from kedro_datasets.json import JSONDataset
 
+from reference.disks import no_file_above
 from tronrec.hooks import NodeRuns
 from tronrec.hooks.shared_record import SharedRecord
 
@@ -101,6 +103,20 @@ def test_inputs_that_cannot_be_read_and_data_that_cannot_be_saved(
     )
     runs = noted(tmp_path, nothing, 2)
     assert "Saving" in runs["shop.second"]["error"]
+
+
+def test_what_cannot_be_noted_does_not_hide_the_error(tmp_path: Path, caplog) -> None:
+    def fill_the_disk(number: int) -> int:
+        disk.enter_context(no_file_above(0))
+        raise ValueError(f"{number} is too many")
+
+    second = Node(
+        fill_the_disk, "shop.doubled", "shop.more", name="second", namespace="shop"
+    )
+    with ExitStack() as disk:
+        runs = noted(tmp_path, second, 2)
+    assert runs.keys() == {"shop.first"}
+    assert "is not noted: " in caplog.text and "too large" in caplog.text
 
 
 def test_a_catalog_without_the_entry_is_left_alone() -> None:

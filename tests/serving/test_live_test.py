@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from reference.disks import no_file_above
 from reference.trained import make_file
 from tronrec.errors import UserError
 from tronrec.experiment.assignment import Assignment
@@ -128,6 +129,17 @@ def test_a_log_that_cannot_be_written_keeps_no_list_back(live, monkeypatch):
         assert given["group"] and given["exposure"] is None
         text = client.ask("GET", "/metrics")[1].decode()
     assert "tronrec_unlogged 1.0" in text
+
+
+def test_a_full_disk_at_the_end_loses_no_exposure(tmp_path, caplog):
+    test = LiveTest(ASSIGNMENT, {}, ExposureLog(tmp_path))
+    number = test.show("a", "tron", SESSION)
+    with no_file_above(0):
+        test.close()
+    assert "too large" in caplog.text and "wait in their segments" in caplog.text
+    test._log._segment._stack.close()  # as the end of the process does
+    assert recover(tmp_path, "exposures") == 0
+    assert pl.read_parquet(tmp_path / "*.parquet")["exposure_id"].to_list() == [number]
 
 
 def test_kills_of_the_service_lose_no_exposure(start, paths, tmp_path):

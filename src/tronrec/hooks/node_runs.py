@@ -4,17 +4,21 @@ Kedro-Viz has a hook of its own for this. It knows runs without any option, of w
 last is all it keeps; a run here is of a pipeline, and often of a part of one.
 """
 
+import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Node
 
+from tronrec.errors import UserError
 from tronrec.hooks.guard import lock_folder
 from tronrec.hooks.shared_record import SharedRecord
+
+logger = logging.getLogger(__name__)
 
 KIND = "node_runs"
 """The entry `<data set>.node_runs` of the catalog."""
@@ -64,9 +68,15 @@ class NodeRuns:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Note with what the node has ended that was seen last."""
+        """Note with what the node has ended that was seen last.
+
+        On a full disk this may be impossible, and is not what the user has to read.
+        """
         if self._newest is not None:
-            self._note(self._newest, str(error))
+            try:
+                self._note(self._newest, str(error))
+            except (DatasetError, UserError) as problem:
+                logger.warning("How the run has ended is not noted: %s", problem)
 
     def _note(self, name: str, error: str | None) -> None:
         seconds = time.monotonic() - self._begun.get(name, time.monotonic())

@@ -87,8 +87,11 @@ class LiveTest:
             store.refresh()
 
     def close(self) -> None:
-        """Turn the log into parts."""
-        self._log.close()
+        """Turn the log into parts; what cannot be one now will be when it is read."""
+        try:
+            self._log.close()
+        except (OSError, UserError) as error:
+            logger.error("%s; exposures wait in their segments", error)
 
 
 @dataclass(frozen=True)
