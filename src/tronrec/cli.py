@@ -21,13 +21,16 @@ from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.hooks import use_config
-from tronrec.interrupts import ended_by_signals
+from tronrec.interrupts import PATIENCE, ended_by_signals
 from tronrec.plain_commands import PlainCommand, make_plain
 from tronrec.portable.command import export
 from tronrec.problems import suggest
 from tronrec.serving.command import serve
 from tronrec.starter import PYPROJECT, ProjectNotes
 from tronrec.starter.command import init
+
+FOR_THREADS = 2.0
+"""Seconds that nodes which are threads have to end: no interrupt reaches them."""
 
 
 class RunCommand(PlainCommand):
@@ -41,7 +44,8 @@ class RunCommand(PlainCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and end in time when that is asked for."""
-        with ended_by_signals():
+        in_threads = "ThreadRunner" in str(ctx.params["runner"])
+        with ended_by_signals(FOR_THREADS if in_threads else PATIENCE):
             return super().invoke(ctx)
 
     def check(self, options: dict[str, Any]) -> None:

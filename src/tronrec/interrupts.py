@@ -18,8 +18,10 @@ from typing import Any, NoReturn
 
 import click
 
-PATIENCE = 5.0
-"""Seconds that a run has to end by itself."""
+PATIENCE = 15.0
+"""Seconds that a run has to end by itself, where it can."""
+CLEANING = 15.0
+"""Seconds that what works beside a run has to stop, where that has to be hurried."""
 ENDING = signal.SIGTERM, signal.SIGHUP
 """Signals that are to end a run as Ctrl-C does."""
 BY_SIGNAL = 128
@@ -29,14 +31,18 @@ _beside: list[Callable[[], None]] = []
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP end what is run here, in the main thread."""
+def ended_by_signals(patience: float = PATIENCE) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP end what is run here, in the main thread.
+
+    Args:
+        patience: Seconds that it has to end by itself.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # which alone is told of signals
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    watch = threading.Thread(target=_watch, args=(reader,), daemon=True)
+    watch = threading.Thread(target=_watch, args=(reader, patience), daemon=True)
     watch.start()
     signal.set_wakeup_fd(writer)
     ours = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
@@ -80,10 +86,10 @@ def _end(number: int, _: Any) -> NoReturn:
     raise SystemExit(BY_SIGNAL + number)
 
 
-def _watch(signals: int) -> None:
+def _watch(signals: int, patience: float) -> None:
     """Wait for signals, of which each is a byte, until the run ends or has to."""
     came: list[int] = []
-    while select([signals], [], [], PATIENCE if came else None)[0]:
+    while select([signals], [], [], patience if came else None)[0]:
         if not (number := os.read(signals, 1)):
             return
         came += {*number} & {signal.SIGINT, *ENDING}
@@ -98,5 +104,5 @@ def _leave(number: int) -> NoReturn:
     click.echo("\nAborted!", err=True)
     ending = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
     ending.start()
-    ending.join(3 * PATIENCE)
+    ending.join(CLEANING)
     os._exit(BY_SIGNAL + number)

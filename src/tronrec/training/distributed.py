@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import torch
@@ -135,9 +136,11 @@ class _Launch(threading.Thread):
     def run(self) -> None:
         """Start the workers and wait.
 
-        They are ended by this process; Ctrl-C reaches all processes of a terminal.
+        This process ends them. Ctrl-C reaches all processes of a terminal, so it is
+        blocked here, which they inherit, until they ignore it.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+        resource_tracker.ensure_running()  # it would end the block
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         alone = self.parallel.machines == 1
         config = LaunchConfig(
             min_nodes=self.parallel.machines,
@@ -186,6 +189,7 @@ def _taken(job: Job, launch: threading.Thread) -> Iterator[Checkpoint]:
 
 def work(job: Job) -> None:
     """Train as one of the processes; this is what a worker runs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launching process decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
