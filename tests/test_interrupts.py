@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,10 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from tronrec.files import temporary_folder
 from tronrec.interrupts import ended_by_signals
 
-told = threading.Event()
+told, ready = threading.Event(), threading.Event()
 
 def wait():
     with temporary_folder():
+        ready.wait()
         print("begun", flush=True)
         while not told.wait(0.05):  # a signal just before a longer one would wait, too
             pass
@@ -34,11 +36,22 @@ def wait_for_thread():
     with ThreadPoolExecutor() as pool:
         try:
             done = pool.submit(wait)
+            ready.set()
             while not done.done():
                 time.sleep(0.05)
         except BaseException:
             print("asked", flush=True)
             raise
+
+def leave_thread():
+    threading.Thread(target=wait).start()
+    ready.set()
+    while True:
+        time.sleep(0.05)
+
+def wait_alone():
+    ready.set()
+    wait()
 
 with ended_by_signals(float(sys.argv[2])):
     try:
@@ -68,7 +81,7 @@ def started(what: str, patience: float, folder: Path) -> Iterator[Process]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_what_can_end_itself_does(number: signal.Signals, tmp_path: Path) -> None:
-    with started("wait", 100, tmp_path) as process:
+    with started("wait_alone", 100, tmp_path) as process:
         process.send_signal(number)
         printed, errors = process.communicate(timeout=60)
     assert printed == "cleaned\n"
@@ -80,18 +93,38 @@ def test_what_can_end_itself_does(number: signal.Signals, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("twice", [False, True])
 def test_what_waits_for_threads_is_ended(
-    number: signal.Signals, twice: bool, tmp_path: Path
+    number: signal.Signals, tmp_path: Path
 ) -> None:
-    with started("wait_for_thread", 100 if twice else 2, tmp_path) as process:
+    with started("wait_for_thread", 2, tmp_path) as process:
         process.send_signal(number)
-        if twice:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "asked\n"
-            process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert errors == "\nAborted!\n"
+    assert process.returncode == 128 + number
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_does_not_wait(number: signal.Signals, tmp_path: Path) -> None:
+    with started("wait_for_thread", 1000, tmp_path) as process:
+        process.send_signal(number)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_waits_for_threads_in_the_end_is_ended(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with started("leave_thread", 1, tmp_path) as process:
+        process.send_signal(number)
+        printed, errors = process.communicate(timeout=60)
+    assert printed == "cleaned\n"
+    assert errors.endswith("\nAborted!\n")
     assert process.returncode == 128 + number
     assert not [*tmp_path.iterdir()]
 
@@ -109,7 +142,10 @@ def test_signals_mean_afterwards_what_they_did(
         signal.signal(signal.SIGHUP, ignored)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.set_wakeup_fd(-1) == -1
-    assert threading.active_count() == threads
+    end = time.monotonic() + 60
+    while threading.active_count() > threads:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_another_thread_is_not_told_of_signals() -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from select import select
@@ -42,8 +43,7 @@ def ended_by_signals(patience: float = PATIENCE) -> Iterator[None]:
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    watch = threading.Thread(target=_watch, args=(reader, patience), daemon=True)
-    watch.start()
+    threading.Thread(target=_watch, args=(reader, patience), daemon=True).start()
     signal.set_wakeup_fd(writer)
     ours = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
     for each in ours:
@@ -55,8 +55,6 @@ def ended_by_signals(patience: float = PATIENCE) -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.close(writer)
-        watch.join()
-        os.close(reader)
 
 
 @contextmanager
@@ -87,14 +85,20 @@ def _end(number: int, _: Any) -> NoReturn:
 
 
 def _watch(signals: int, patience: float) -> None:
-    """Wait for signals, of which each is a byte, until the run ends or has to."""
+    """Wait for signals, of which each is a byte, until the run ends or has to.
+
+    After a signal the process has to end as well, which may wait for threads.
+    """
     came: list[int] = []
-    while select([signals], [], [], patience if came else None)[0]:
-        if not (number := os.read(signals, 1)):
-            return
-        came += {*number} & {signal.SIGINT, *ENDING}
-        if len(came) > 1:
+    while not came[1:] and select([signals], [], [], patience if came else None)[0]:
+        if number := os.read(signals, 1):
+            came += {*number} & {signal.SIGINT, *ENDING}
+        elif came:
+            time.sleep(patience)
             break
+        else:
+            os.close(signals)
+            return
     _leave(came[0])
 
 

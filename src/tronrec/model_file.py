@@ -74,7 +74,10 @@ class ModelFile:
             UserError: The items, or the sessions to learn from, are others.
         """
         if not self.item_ids.equals(ids):
-            now = f"items ({len(self.item_ids):,}, and now {len(ids):,})"
+            count = f"{len(ids):,}"
+            if len(ids) == len(self.item_ids):
+                count = "as many, which differ or are in another order"
+            now = f"items ({len(self.item_ids):,}, and now {count})"
         elif self.card.data.fit != fit.fingerprint():
             now = "sessions"
         else:
