@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tronrec import locks
 from tronrec.claims import Claim, Note, claimed
 from tronrec.errors import UserError
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from tronrec import locks
 from tronrec.claims import Claim, claimed
 
 with claimed(Path(sys.argv[1]), Claim(frozenset(sys.argv[2:]), frozenset())):
@@ -113,6 +115,20 @@ def test_of_runs_that_start_together_one_goes_on(tmp_path: Path) -> None:
     for _ in range(20):
         with ThreadPoolExecutor(8) as threads:
             assert sum(threads.map(start, range(8))) == 1
+
+
+def test_a_run_that_ends_this_moment_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ended.json").touch()
+
+    def end(path: Path) -> bool:
+        path.unlink()
+        return True
+
+    monkeypatch.setattr(locks, "is_held", end)
+    with claimed(tmp_path, claim("a")):
+        pass
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from reference.disks import no_file_above
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
-from tronrec.files import replacing, temporary_file, temporary_folder
+from tronrec.files import refusing, replacing, temporary_file, temporary_folder
 from tronrec.schemas import INDEX, ITEM, SESSION
 
 KILLED = """
@@ -137,7 +137,7 @@ def test_a_full_disk_is_one_message(write, tmp_path: Path) -> None:
 
 def test_a_full_disk_is_found_behind_other_errors(tmp_path: Path) -> None:
     """Libraries in Rust give a text without a number, Kedro another error."""
-    refusal = pytest.raises(UserError, match="a cannot be written: no part was saved")
+    refusal = pytest.raises(UserError, match=r"a cannot be written: no part was saved")
     with refusal, replacing(tmp_path / "a"):
         try:
             raise OSError("No space left on device (os error 28)")
@@ -187,6 +187,28 @@ def test_a_temporary_folder_goes_with_its_process_or_with_the_next(
     assert folder.exists() is killed
     with temporary_folder():
         assert not folder.exists()
+
+
+def test_what_is_said_in_plain_words_is_said_once(tmp_path: Path) -> None:
+    refusal = pytest.raises(UserError, match=r"^\S*/b cannot be written: ")
+    with refusal, replacing(tmp_path / "a"), refusing(tmp_path / "b"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_name_that_is_too_long_is_one_message(tmp_path: Path) -> None:
+    refusal = pytest.raises(UserError, match=r"cannot be written: .*too long")
+    with refusal, replacing(tmp_path / ("a" * 300)):
+        pass
+
+
+def test_a_folder_of_somebody_else_stays(tmp_path: Path, monkeypatch) -> None:
+    """A copy of a study, say, which has a file that is called lock."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "tronrec-backup").mkdir()
+    (tmp_path / "tronrec-backup" / "lock").touch()
+    with temporary_folder():
+        pass
+    assert left(tmp_path) == ["tronrec-backup", "tronrec-backup/lock"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_message(tmp_path: Path) -> None:

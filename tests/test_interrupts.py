@@ -18,10 +18,10 @@ from tronrec.interrupts import ended_by_signals, stop_what_is_left, stopped_at_e
 Process = subprocess.Popen[str]
 
 RUN = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from tronrec.files import temporary_folder
-from tronrec.interrupts import ended_by_signals
+from tronrec.interrupts import ENDING, ended_by_signals
 
 told, ready = threading.Event(), threading.Event()
 
@@ -53,7 +53,25 @@ def wait_alone():
     ready.set()
     wait()
 
-with ended_by_signals(float(sys.argv[2])):
+def lose_the_reader():
+    sys.stderr.flush()
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+    wait_for_thread()
+
+def end_a_child():
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, b"ready")
+        while True:
+            time.sleep(0.05)
+    os.read(reader, 5)
+    print("begun", flush=True)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
+    time.sleep(1)
+
+with ended_by_signals([signal.SIGINT, *ENDING], float(sys.argv[2])):
     try:
         globals()[sys.argv[1]]()
     finally:
@@ -116,6 +134,20 @@ def test_a_second_signal_does_not_wait(number: signal.Signals, tmp_path: Path) -
     assert not [*tmp_path.iterdir()]
 
 
+def test_nobody_has_to_read_that_it_ends(tmp_path: Path) -> None:
+    with started("lose_the_reader", 1, tmp_path) as process:
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_child_has_signals_of_its_own(tmp_path: Path) -> None:
+    with started("end_a_child", 0.1, tmp_path) as process:
+        _, errors = process.communicate(timeout=60)
+    assert (errors, process.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_waits_for_threads_in_the_end_is_ended(
     number: signal.Signals, tmp_path: Path
@@ -168,6 +200,9 @@ def test_what_an_interrupted_run_has_left_is_stopped_before_the_next() -> None:
     next(interrupted)
     assert [*work()] == [0, 1, 2]
     assert len(stopped) == 1
+    with ThreadPoolExecutor() as pool:
+        pool.submit(stop_what_is_left).result()
+    assert len(stopped) == 1  # another thread has a run of its own
     stop_what_is_left()
     assert len(stopped) == 2
     interrupted.close()

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,6 +119,7 @@ def _running(folder: Path) -> Iterator[Note]:
     """Yield the notes of runs that live; remove those of killed ones."""
     for path in folder.glob("*.json"):
         if locks.is_held(path):
-            yield Note.read(path.read_text())
+            with suppress(FileNotFoundError):  # it has just ended
+                yield Note.read(path.read_text())
         elif locks.is_free(path):
             path.unlink(missing_ok=True)

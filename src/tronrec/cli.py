@@ -3,6 +3,7 @@
 `kedro` finds the commands of this module by its name and takes them before its own.
 """
 
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from tronrec.catalog import name_problem
 from tronrec.config import SystemConfigLoader
 from tronrec.errors import UserError
 from tronrec.hooks import use_config
-from tronrec.interrupts import PATIENCE, ended_by_signals
+from tronrec.interrupts import ENDING, ended_by_signals
 from tronrec.plain_commands import PlainCommand, make_plain
 from tronrec.portable.command import export
 from tronrec.problems import suggest
@@ -44,8 +45,10 @@ class RunCommand(PlainCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and end in time when that is asked for."""
-        in_threads = "ThreadRunner" in str(ctx.params["runner"])
-        with ended_by_signals(FOR_THREADS if in_threads else PATIENCE):
+        if "ThreadRunner" not in str(ctx.params["runner"]):
+            with ended_by_signals():
+                return super().invoke(ctx)
+        with ended_by_signals([signal.SIGINT, *ENDING], FOR_THREADS):
             return super().invoke(ctx)
 
     def check(self, options: dict[str, Any]) -> None:

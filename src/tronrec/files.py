@@ -13,16 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
-
-import polars as pl
+from typing import IO
 
 from tronrec import locks
 from tronrec.errors import UserError
 
 ASIDE = ".part"
 """The end of the name of a folder in which a file is being written."""
-LOCK = "lock"
+LOCK = "writer-lives"
 """The file in such a folder that its writer holds for as long as it lives."""
 TEMPORARY = "a temporary file (where TMPDIR says)"
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -40,10 +38,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full, the rights there are missing, or there is a folder.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it")
     with ExitStack() as stack:
         with refusing(path):
+            if path.is_dir():
+                raise UserError(f"{path} is a folder; name a file in it")
             path.parent.mkdir(parents=True, exist_ok=True)
             folder = stack.enter_context(
                 own_folder(path.parent, prefix=f".{path.name}.", suffix=ASIDE)
@@ -87,24 +85,10 @@ def own_folder(parent: Path, *, prefix: str, suffix: str = "") -> Iterator[Path]
     with tempfile.TemporaryDirectory(
         suffix, prefix, parent, ignore_cleanup_errors=True
     ) as name:
-        unnamed = Path(name) / f"{LOCK}.new"
+        unnamed = Path(name, f"{LOCK}.new")
         with locks.hold(unnamed):
-            unnamed.rename(unnamed.with_suffix(""))  # it appears when it is held
+            unnamed.rename(Path(name, LOCK))  # it appears when it is held
             yield Path(name)
-
-
-def scan_table(path: Path, remedy: str, **options: Any) -> pl.LazyFrame:
-    """Return the query of all rows of a Parquet file, whose end is looked at.
-
-    Raises:
-        UserError: The file is cut off, or no Parquet; it says what else to do.
-    """
-    table = pl.scan_parquet(path, **options)
-    try:
-        table.collect_schema()
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path}: no readable Parquet ({error}); {remedy}") from error
-    return table
 
 
 @contextmanager
@@ -141,9 +125,9 @@ def temporary_file(size: int) -> Iterator[IO[bytes]]:
 def _error_numbers(error: BaseException | None) -> Iterator[int]:
     """Yield the system's numbers of an error and of what it comes from.
 
-    Libraries in Rust have them in the text.
+    Libraries in Rust have them in the text. What is said in plain words has none.
     """
-    while error:
+    while error and not isinstance(error, UserError):
         if isinstance(error, OSError) and error.errno:
             yield error.errno
         yield from map(int, re.findall(r"\(os error (\d+)\)", str(error)))

@@ -3,7 +3,7 @@
 An exception in the main thread ends most runs. It does not reach the threads of
 `ThreadRunner`, nor a query that is on its way; these end after a second signal or some
 seconds. Then, too, what works beside the run is stopped and temporary files go. Other
-files are whole or absent however a run ends.
+files are whole or absent however a run ends. A debugger's Ctrl-C is its own.
 """
 
 import atexit
@@ -12,8 +12,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from select import select
 from typing import Any, NoReturn
 
@@ -28,23 +28,33 @@ ENDING = signal.SIGTERM, signal.SIGHUP
 BY_SIGNAL = 128
 """What is added to the number of a signal to have the exit status."""
 
-_beside: list[Callable[[], None]] = []
+_beside: list[tuple[int, Callable[[], None]]] = []
+"""What is to be stopped, by the thread that has started it."""
+_watching: list[int] = []
+"""Where the system writes which signals come."""
 
 
 @contextmanager
-def ended_by_signals(patience: float = PATIENCE) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP end what is run here, in the main thread.
+def ended_by_signals(
+    numbers: Iterable[signal.Signals] = ENDING, patience: float = PATIENCE
+) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what is run here, in the main thread, as Ctrl-C does.
 
     Args:
-        patience: Seconds that it has to end by itself.
+        numbers: Signals after which the process is ended if it does not end itself.
+        patience: Seconds that it has for that.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # which alone is told of signals
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    threading.Thread(target=_watch, args=(reader, patience), daemon=True).start()
-    signal.set_wakeup_fd(writer)
+    watched = reader, {*numbers}, patience
+    threading.Thread(target=_watch, args=watched, daemon=True).start()
+    _watching.append(writer)
+    before = signal.set_wakeup_fd(writer)
+    # Polars has a handler of its own, after which waiting for a lock would go on.
+    signal.siginterrupt(signal.SIGINT, True)
     ours = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
     for each in ours:
         signal.signal(each, _end)
@@ -53,8 +63,10 @@ def ended_by_signals(patience: float = PATIENCE) -> Iterator[None]:
     finally:
         for each in ours:
             signal.signal(each, signal.SIG_DFL)
-        signal.set_wakeup_fd(-1)
-        os.close(writer)
+        if writer in _watching:  # else this is a fork
+            signal.set_wakeup_fd(before)
+            _watching.remove(writer)
+            os.close(writer)
 
 
 @contextmanager
@@ -64,27 +76,29 @@ def stopped_at_end(stop: Callable[[], None]) -> Iterator[None]:
     Whoever is interrupted while a generator waits for him does not close it. Then the
     function is called when the process ends, or before it does more work.
     """
-    _beside.append(stop)
+    entry = threading.get_ident(), stop
+    _beside.append(entry)
     atexit.register(stop)
     try:
         yield
     finally:
         stop()
         atexit.unregister(stop)
-        _beside.remove(stop)
+        _beside.remove(entry)
 
 
 def stop_what_is_left() -> None:
-    """Stop what works beside a run that was interrupted, as in a notebook."""
-    for stop in [*_beside]:
-        stop()
+    """Stop what works beside a run of this thread that was interrupted."""
+    for thread, stop in [*_beside]:
+        if thread == threading.get_ident():
+            stop()
 
 
 def _end(number: int, _: Any) -> NoReturn:
     raise SystemExit(BY_SIGNAL + number)
 
 
-def _watch(signals: int, patience: float) -> None:
+def _watch(signals: int, numbers: set[int], patience: float) -> None:
     """Wait for signals, of which each is a byte, until the run ends or has to.
 
     After a signal the process has to end as well, which may wait for threads.
@@ -92,7 +106,7 @@ def _watch(signals: int, patience: float) -> None:
     came: list[int] = []
     while not came[1:] and select([signals], [], [], patience if came else None)[0]:
         if number := os.read(signals, 1):
-            came += {*number} & {signal.SIGINT, *ENDING}
+            came += {*number} & numbers
         elif came:
             time.sleep(patience)
             break
@@ -105,8 +119,24 @@ def _watch(signals: int, patience: float) -> None:
 def _leave(number: int) -> NoReturn:
     """End the process, which does not end itself."""
     logging.disable()
-    click.echo("\nAborted!", err=True)
-    ending = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
+    ending = threading.Thread(target=_clean)  # for which the main thread waits, too
     ending.start()
     ending.join(CLEANING)
     os._exit(BY_SIGNAL + number)
+
+
+def _clean() -> None:
+    """Do what is done when a process ends itself, and then tell whoever still reads."""
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        click.echo("\nAborted!", err=True)
+
+
+def _forget() -> None:
+    """Let a forked process not tell this one of its signals."""
+    while _watching:
+        signal.set_wakeup_fd(-1)
+        os.close(_watching.pop())
+
+
+os.register_at_fork(after_in_child=_forget)

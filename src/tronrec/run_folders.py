@@ -5,6 +5,7 @@ after their files elsewhere were replaced.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import Any
 import polars as pl
 
 from tronrec.errors import UserError
-from tronrec.files import own_folder, refusing, replacing, scan_table
+from tronrec.files import refusing, replacing
+from tronrec.parquet import read_table
 
 RECORD, RANKS = "run.json", "ranks.parquet"
 """Files of every folder: the record of the run, and the rank of each test event."""
 
 NEEDED = {"finished_at", "parameters", "data", "metrics"}
 """Without these a record tells nothing of a run."""
+REMOVED = ".removed."
+"""How the name begins of a folder that is being removed, or was by a killed command."""
 DELETE = "delete the folder"
 
 Content = dict[str, Any] | str | pl.DataFrame
@@ -45,7 +49,7 @@ class FinishedRun:
         Raises:
             UserError: The file was damaged by something else.
         """
-        return scan_table(self.folder / RANKS, DELETE).collect()
+        return read_table(self.folder / RANKS, DELETE)
 
 
 def keep_run(runs: Path, files: Mapping[str, Content]) -> Path:
@@ -98,8 +102,9 @@ def remove_old(runs: Path, keep: int) -> list[str]:
     old = read_runs(runs)[: -keep or None]
     with refusing(runs):
         for run in old:
-            with own_folder(runs, prefix=".removed.") as aside:
-                run.folder.rename(aside / run.name)  # it goes as a whole
+            run.folder.rename(runs / f"{REMOVED}{run.name}")  # it goes as a whole
+        for folder in runs.glob(f"{REMOVED}*"):
+            shutil.rmtree(folder)
     return [run.name for run in old]
 
 

@@ -4,6 +4,7 @@ import inspect
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from kedro.io import DatasetError
@@ -49,6 +50,23 @@ def test_a_query_over_the_file_can_be_saved_to_it(dataset: LazyFrameDataset) -> 
     assert (
         dataset.load().select(pl.col("number").sum()).collect().item() == 500000500000
     )
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    dataset = LazyFrameDataset(filepath=str(tmp_path / "[1]" / "clicks*.parquet"))
+    dataset.save(CLICKS)
+    assert_frame_equal(dataset.load(), CLICKS)
+
+
+def test_what_is_read_at_once_is_named_wherever_it_is_damaged(path: Path) -> None:
+    dataset = LazyFrameDataset(filepath=str(path), collect=True)
+    numbers = np.random.default_rng(0).integers(0, 200, 100_000)
+    dataset.save(pl.LazyFrame({"number": numbers.astype(str)}))
+    content = bytearray(path.read_bytes())
+    content[100:-2000] = bytes(len(content) - 2100)
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"clicks\.parquet: no readable Parquet"):
+        dataset.load()
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99])

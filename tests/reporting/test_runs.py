@@ -140,10 +140,7 @@ def test_a_record_that_was_damaged_is_made_again(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_of_a_removal_goes_with_the_next(runs, tmp_path: Path) -> None:
     """A folder goes as a whole, so no run is there in part."""
-    left = tmp_path / ".removed.abc"
-    left.mkdir()
-    (left / "lock").touch()
-    runs[0].folder.rename(left / runs[0].name)
+    runs[0].folder.rename(tmp_path / f".removed.{runs[0].name}")
     assert len(read_runs(tmp_path)) == 3
     assert remove_old(tmp_path, 2) == [runs[1].name]
     assert {path.name for path in tmp_path.iterdir()} == {r.name for r in runs[2:]}

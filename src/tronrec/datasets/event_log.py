@@ -10,7 +10,8 @@ from kedro_datasets._typing import TablePreview
 from tronrec.datasets.previews import show_table
 from tronrec.errors import UserError
 from tronrec.experiment.segments import PART, recover
-from tronrec.files import replacing, scan_table
+from tronrec.files import replacing
+from tronrec.parquet import scan_table
 
 SIMULATED = f"simulated{PART}"
 """Name of the part that a simulation writes."""

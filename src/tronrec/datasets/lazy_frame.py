@@ -8,7 +8,8 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from tronrec.datasets.previews import show_table
-from tronrec.files import replacing, scan_table
+from tronrec.files import replacing
+from tronrec.parquet import read_table, scan_table
 
 Frame = pl.LazyFrame | pl.DataFrame
 
@@ -55,8 +56,8 @@ class LazyFrameDataset(AbstractDataset[Frame, Frame]):
         if self.optional and not self._exists():
             return pl.DataFrame()
         remedy = "delete it and run the pipeline that makes it"
-        table = scan_table(self._filepath, remedy, **self._load_args)
-        return table.collect() if self._collect else table
+        read = read_table if self._collect else scan_table
+        return read(self._filepath, remedy, **self._load_args)
 
     def save(self, data: Frame) -> None:
         """Write the table beside the file, then put it in its place.

@@ -10,7 +10,8 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from tronrec.datasets.previews import show_table
-from tronrec.files import replacing, scan_table
+from tronrec.files import replacing
+from tronrec.parquet import read_table
 
 SUFFIX = ".parquet"
 
@@ -74,4 +75,4 @@ class PartsDataset(AbstractDataset[Parts, Loaders]):
 
 
 def _read(part: Path) -> pl.DataFrame:
-    return scan_table(part, "delete it, and run the pipeline that makes it").collect()
+    return read_table(part, "delete it, and run the pipeline that makes it")

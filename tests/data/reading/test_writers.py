@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -175,12 +174,16 @@ def test_a_kill_leaves_no_simulated_file_without_its_mark(
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "fsync", kill)  # just before the first is in its place
-    with pytest.raises(KeyboardInterrupt):
-        write_raw_log([clicks], FORMATS["otto"], tmp_path)
+    write_raw_log([clicks], FORMATS["yoochoose"], tmp_path)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "replace", kill)
+        write_raw_log([clicks], FORMATS["yoochoose"], tmp_path)
     assert (tmp_path / MARK).exists()
-    monkeypatch.undo()
-    write_raw_log([clicks], FORMATS["otto"], tmp_path)
+    (tmp_path / "yoochoose-clicks.dat").unlink()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "replace", kill)
+        write_raw_log([clicks], FORMATS["yoochoose"], tmp_path)
+    assert not (tmp_path / MARK).exists()  # a real file may come
 
 
 def test_a_folder_that_cannot_be_written_is_named(

@@ -1,7 +1,7 @@
 """Simulated clicks as raw files, in the format of each publisher."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import polars as pl
@@ -36,6 +36,7 @@ def write_raw_log(
     names = [raw_format.files[role] for role in raw_format.written]
     _refuse_real_log(folder, names)
     with ExitStack() as stack:
+        stack.callback(_unmark_nothing, folder, names)
         asides = [stack.enter_context(replacing(folder / name)) for name in names]
         opened = [
             stack.enter_context(aside.open("wb", buffering=0)) for aside in asides
@@ -44,6 +45,13 @@ def write_raw_log(
             raw_format.write(clicks, opened, columns)
         # A kill from here on leaves files that are known as what they are.
         (folder / MARK).write_text("Simulated clicks; may be overwritten.\n")
+
+
+def _unmark_nothing(folder: Path, names: Iterable[str]) -> None:
+    """Remove the mark where there is no simulated file: a real one may come."""
+    if not any((folder / name).exists() for name in names):
+        with suppress(OSError):
+            (folder / MARK).unlink()
 
 
 def _refuse_real_log(folder: Path, names: Iterable[str]) -> None:
