@@ -168,6 +168,8 @@ def serve(address: str) -> Mapping[str, Sequence[str]] | None:
     None: there will be no more requests. Between this process and each that runs a
     command there is one which waits for its end, and tells.
     """
+    # Whatever runs the tests in the background may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()

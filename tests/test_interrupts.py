@@ -23,6 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from tronrec.files import temporary_folder
 from tronrec.interrupts import ENDING, ended_by_signals
 
+# Whatever runs the tests in the background may have these ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 told, ready = threading.Event(), threading.Event()
 
 def wait():

@@ -120,8 +120,9 @@ def _leave(number: int) -> NoReturn:
     """End the process, which does not end itself."""
     logging.disable()
     ending = threading.Thread(target=_clean)  # for which the main thread waits, too
-    ending.start()
-    ending.join(CLEANING)
+    with suppress(RuntimeError):  # the interpreter is gone already
+        ending.start()
+        ending.join(CLEANING)
     os._exit(BY_SIGNAL + number)
 
 
