@@ -100,29 +100,33 @@ def started(what: str, patience: float, folder: Path) -> Iterator[Process]:
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_what_can_end_itself_does(number: signal.Signals, tmp_path: Path) -> None:
-    with started("wait_alone", 100, tmp_path) as process:
+def tell(
+    what: str, patience: float, number: signal.Signals, folder: Path
+) -> tuple[str, str, int]:
+    """Send a signal; return what is printed, also as errors, and the exit status."""
+    with started(what, patience, folder) as process:
         process.send_signal(number)
         printed, errors = process.communicate(timeout=60)
+    assert not [*folder.iterdir()]
+    return printed, errors, process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_what_can_end_itself_does(number: signal.Signals, tmp_path: Path) -> None:
+    printed, errors, status = tell("wait_alone", 100, number, tmp_path)
     assert printed == "cleaned\n"
     if number == signal.SIGINT:
         assert errors.endswith("KeyboardInterrupt\n")
     else:
-        assert (errors, process.returncode) == ("", 128 + number)
-    assert not [*tmp_path.iterdir()]
+        assert (errors, status) == ("", 128 + number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_waits_for_threads_is_ended(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    with started("wait_for_thread", 2, tmp_path) as process:
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-    assert errors == "\nAborted!\n"
-    assert process.returncode == 128 + number
-    assert not [*tmp_path.iterdir()]
+    _, errors, status = tell("wait_for_thread", 2, number, tmp_path)
+    assert (errors, status) == ("\nAborted!\n", 128 + number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -138,11 +142,8 @@ def test_a_second_signal_does_not_wait(number: signal.Signals, tmp_path: Path) -
 
 
 def test_nobody_has_to_read_that_it_ends(tmp_path: Path) -> None:
-    with started("lose_the_reader", 1, tmp_path) as process:
-        process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGHUP
-    assert not [*tmp_path.iterdir()]
+    _, _, status = tell("lose_the_reader", 1, signal.SIGHUP, tmp_path)
+    assert status == 128 + signal.SIGHUP
 
 
 def test_a_child_has_signals_of_its_own(tmp_path: Path) -> None:
@@ -155,18 +156,12 @@ def test_a_child_has_signals_of_its_own(tmp_path: Path) -> None:
 def test_a_process_that_waits_for_threads_in_the_end_is_ended(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    with started("leave_thread", 1, tmp_path) as process:
-        process.send_signal(number)
-        printed, errors = process.communicate(timeout=60)
-    assert printed == "cleaned\n"
+    printed, errors, status = tell("leave_thread", 1, number, tmp_path)
+    assert (printed, status) == ("cleaned\n", 128 + number)
     assert errors.endswith("\nAborted!\n")
-    assert process.returncode == 128 + number
-    assert not [*tmp_path.iterdir()]
 
 
-def test_signals_mean_afterwards_what_they_did(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_signals_mean_afterwards_what_they_did() -> None:
     threads = threading.active_count()
     ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

@@ -82,13 +82,13 @@ def own_folder(parent: Path, *, prefix: str, suffix: str = "") -> Iterator[Path]
     for left in parent.glob(f"{glob.escape(prefix)}*{glob.escape(suffix)}"):
         if locks.is_free(left / LOCK):
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        suffix, prefix, parent, ignore_cleanup_errors=True
-    ) as name:
-        unnamed = Path(name, f"{LOCK}.new")
-        with locks.hold(unnamed):
-            unnamed.rename(Path(name, LOCK))  # it appears when it is held
-            yield Path(name)
+    with (
+        tempfile.TemporaryDirectory(
+            suffix, prefix, parent, ignore_cleanup_errors=True
+        ) as name,
+        locks.hold_new(Path(name, LOCK)),
+    ):
+        yield Path(name)
 
 
 @contextmanager

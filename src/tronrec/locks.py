@@ -38,6 +38,18 @@ def hold(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[boo
         yield held
 
 
+@contextmanager
+def hold_new(path: Path) -> Iterator[None]:
+    """Hold the lock of a new file, which has its name only once the lock is held.
+
+    So nobody takes it for that of a process that has ended.
+    """
+    unnamed = path.with_name(f"{path.name}.new")
+    with hold(unnamed):
+        unnamed.rename(path)
+        yield
+
+
 def is_free(path: Path) -> bool:
     """Return whether the file is there and surely no process holds its lock."""
     return _probe(path) is True

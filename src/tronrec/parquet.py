@@ -33,9 +33,8 @@ def read_table(path: Path, remedy: str, **options: Any) -> pl.DataFrame:
     Raises:
         UserError: The file is damaged.
     """
-    table = scan_table(path, remedy, **options)
     with _naming(path, remedy):
-        return table.collect()
+        return pl.scan_parquet(path, glob=False, **options).collect()
 
 
 @contextmanager

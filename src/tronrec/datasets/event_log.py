@@ -54,20 +54,20 @@ class EventLogDataset(AbstractDataset[pl.LazyFrame, pl.LazyFrame]):
         path = self._filepath
         if path.is_dir():
             recover(path, self._kind)
-            path = path / f"*{PART}"
-        if not self._exists():
+        parts = [path] if path.is_file() else self._parts()
+        if not parts:
             raise UserError(
                 f"{self._filepath}: no {self._kind}. A service that takes part in a "
                 "test writes them there; a table of your own is named in the catalog"
             )
-        if len(self._parts()) > 1 and SIMULATED in {p.name for p in self._parts()}:
+        if len(parts) > 1 and SIMULATED in {part.name for part in parts}:
             raise UserError(
                 f"{self._filepath} has {self._kind} of a simulation ({SIMULATED}) "
                 "beside real ones; remove that file"
             )
-        for part in self._parts() or [path]:
+        for part in parts:
             scan_table(part, "restore the file, or move it away")
-        table = pl.scan_parquet(path, glob=True)
+        table = pl.scan_parquet(parts, glob=False)
         found = table.collect_schema()
         if missing := [own for own in self._columns.values() if own not in found]:
             raise UserError(

@@ -28,11 +28,8 @@ class Segment:
         self.events = 0
         self.opened = time.monotonic()
         self._stack = ExitStack()
-        # Nobody takes a file for abandoned that has its name only once it is locked.
-        unnamed = path.with_suffix(".new")
-        self._stack.enter_context(locks.hold(unnamed))
-        self._file = self._stack.enter_context(unnamed.open("ab", buffering=0))
-        unnamed.rename(path)
+        self._stack.enter_context(locks.hold_new(path))
+        self._file = self._stack.enter_context(path.open("ab", buffering=0))
 
     def append(self, line: bytes) -> None:
         """Write a line whole, or raise an error and leave the file as it was."""
