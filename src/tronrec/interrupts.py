@@ -32,6 +32,8 @@ _beside: list[tuple[int, Callable[[], None]]] = []
 """What is to be stopped, by the thread that has started it."""
 _watching: list[int] = []
 """Where the system writes which signals come."""
+_said = threading.Event()
+"""Whether it was told that the run is aborted."""
 
 
 @contextmanager
@@ -40,6 +42,8 @@ def ended_by_signals(
 ) -> Iterator[None]:
     """Let SIGTERM and SIGHUP end what is run here, in the main thread, as Ctrl-C does.
 
+    The exit status is 128 and the signal's number, whoever ends the process.
+
     Args:
         numbers: Signals after which the process is ended if it does not end itself.
         patience: Seconds that it has for that.
@@ -47,6 +51,7 @@ def ended_by_signals(
     if threading.current_thread() is not threading.main_thread():
         yield  # which alone is told of signals
         return
+    _said.clear()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     watched = reader, {*numbers}, patience
@@ -60,6 +65,9 @@ def ended_by_signals(
         signal.signal(each, _end)
     try:
         yield
+    except KeyboardInterrupt:
+        _say_aborted()
+        _end(signal.SIGINT)
     finally:
         for each in ours:
             signal.signal(each, signal.SIG_DFL)
@@ -94,8 +102,15 @@ def stop_what_is_left() -> None:
             stop()
 
 
-def _end(number: int, _: Any) -> NoReturn:
+def _end(number: int, _: Any = None) -> NoReturn:
     raise SystemExit(BY_SIGNAL + number)
+
+
+def _say_aborted() -> None:
+    if not _said.is_set():
+        _said.set()
+        with suppress(OSError, ValueError):  # nobody reads any more
+            click.echo("\nAborted!", err=True)
 
 
 def _watch(signals: int, numbers: set[int], patience: float) -> None:
@@ -129,8 +144,7 @@ def _leave(number: int) -> NoReturn:
 def _clean() -> None:
     """Do what is done when a process ends itself, and then tell whoever still reads."""
     atexit._run_exitfuncs()
-    with suppress(OSError, ValueError):
-        click.echo("\nAborted!", err=True)
+    _say_aborted()
 
 
 def _forget() -> None:
