@@ -72,9 +72,9 @@ def test_damaged_ranking_terms_are_refused(name: str, value: float) -> None:
     checkpoint = trained.make_file().checkpoint()
     ModelFile.read(checkpoint)
     checkpoint.tensors[name].view(-1)[-1] = value
-    with pytest.raises(UserError, match="trend or successors are damaged; take"):
+    with pytest.raises(UserError, match="successors or popularity are damaged"):
         ModelFile.read(checkpoint)
     for rows in (0, -1):
         checkpoint.tensors[name] = checkpoint.tensors[name][:rows]
-        with pytest.raises(UserError, match="trend or successors are damaged; take"):
+        with pytest.raises(UserError, match="successors or popularity are damaged"):
             ModelFile.read(checkpoint)

@@ -18,7 +18,7 @@ from tronrec.retrieval.successors import Successors
 from tronrec.schemas import PADDING
 
 TREND, COUNTS, ITEM_TABLE = "trend", "item_counts", "item_embeddings"
-SUCCESSORS = "successors"
+SUCCESSORS, POPULARITY = "successors", "popularity"
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,16 @@ class ModelFile:
                 )
         follow = checkpoint.part(SUCCESSORS)
         successors = Successors(**follow) if follow else None
-        terms = RankingTerms(card.parameters.ranking, tensors.get(TREND), successors)
+        terms = RankingTerms.of(
+            card.parameters.ranking,
+            tensors.get(TREND),
+            successors,
+            tensors.get(POPULARITY),
+        )
         if not terms.are_for(len(ids)):
             raise UserError(
-                "The model's trend or successors are damaged; take the file from a "
-                "copy, or run the train_* pipeline again"
+                "The model's trend, successors or popularity are damaged; take the "
+                "file from a copy, or run the train_* pipeline again"
             )
         return cls(model.eval(), terms, ids, arrays[COUNTS], card)
 
@@ -109,4 +114,6 @@ class ModelFile:
             tensors[TREND] = self.terms.trend
         if (follow := self.terms.successors) is not None:
             tensors |= with_prefix(SUCCESSORS, vars(follow))
+        if self.terms.reranker is not None:
+            tensors[POPULARITY] = self.terms.reranker.popularity
         return Checkpoint(tensors, self.card)

@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from tronrec.answers import Answer, Id, Request
 from tronrec.batches import Batch
@@ -336,10 +335,8 @@ def _first(
     scores: SessionScores, k: int, sessions: int
 ) -> tuple[Int[np.ndarray, "sessions k"], Float[np.ndarray, "sessions k"]]:
     """Return the k best items of each session, which has at least so many."""
-    event, item, score = scores.best_items(k).sorted()
-    begins: Tensor = torch.searchsorted(event, torch.arange(sessions).to(event))
-    rows = (begins[:, None] + torch.arange(k, device=event.device)).cpu()
-    return item.cpu()[rows].numpy(), score.cpu()[rows].numpy()
+    items, values = scores.best_items(k).first(sessions, k)
+    return items.cpu().numpy(), values.cpu().numpy()
 
 
 def _take(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 from reference.model import hidden_states
+from reference.reranking import rerank
 from tronrec.data.packed import PackedSessions
 from tronrec.models.recommender import Recommender
 from tronrec.retrieval.ranking_terms import RankingTerms
@@ -42,7 +43,7 @@ def _score_all(
             if item:
                 scores[item - 1] += terms.params.successors * gain
     found: list[float] = scores.tolist()
-    return found
+    return rerank(found, terms, clicks) if terms.reranker else found
 
 
 def events(

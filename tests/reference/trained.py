@@ -5,10 +5,12 @@ import polars as pl
 import torch
 
 from reference.data import make_card, random_sessions
+from reference.reranking import make_network
 from tronrec.model_file import ModelFile
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, RankingParams, SystemParams
 from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.reranker import count_popularity
 from tronrec.retrieval.successors import count_successors
 
 ITEMS = 40
@@ -20,6 +22,7 @@ def make_file(
     plain: bool = False,
     text: bool = True,
     items: int = ITEMS,
+    reranked: bool = True,
     **model: object,
 ) -> ModelFile:
     """Return a model of items 100, 101, … or sku-0100, …
@@ -29,13 +32,18 @@ def make_file(
         plain: Whether scores have no terms.
         text: Whether ids are text.
         items: Size of the catalogue.
+        reranked: Whether the best items are ordered anew, unless scores are plain.
         model: Parameters of the encoder that differ.
     """
     torch.manual_seed(seed)
     ranking = RankingParams()
     if not plain:
         ranking = RankingParams(
-            trend=0.5, repeat_gains=(0, 2, 1), count_gain=0.7, successors=0.5
+            trend=0.5,
+            repeat_gains=(0, 2, 1),
+            count_gain=0.7,
+            successors=0.5,
+            reranker=make_network(seed) if reranked else None,
         )
     shape = {"hidden_size": 8, "feed_forward": 8, "window": 6, "layers": 1}
     params = ModelParams.model_validate(shape | model)
@@ -46,7 +54,9 @@ def make_file(
     if not plain:
         known = random_sessions(seed, sessions=4 * items, num_items=items, longest=5)
         successors = count_successors([known], items)
-        terms = RankingTerms(ranking, torch.randn(items + 1), successors)
+        popularity = count_popularity([known], items)
+        trend = torch.randn(items + 1)
+        terms = RankingTerms.of(ranking, trend, successors, popularity)
     numbers = range(100, 100 + items)
     ids = [f"sku-{number:04}" for number in numbers] if text else list(numbers)
     card = make_card(epoch=1).model_copy(update={"parameters": system})

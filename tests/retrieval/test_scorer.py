@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.data import random_sessions
+from reference.reranking import make_network
 from tronrec.batches import SessionBatches
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, RankingParams
 from tronrec.retrieval.ranking_terms import RankingTerms
+from tronrec.retrieval.reranker import count_popularity
 from tronrec.retrieval.scorer import Scorer
 
-ITEMS = 40
+ITEMS = 80
 
 
 def make_scorer(seed: int, ranking: RankingParams, **model) -> Scorer:
@@ -23,8 +25,9 @@ def make_scorer(seed: int, ranking: RankingParams, **model) -> Scorer:
     recommender = Recommender(params, ITEMS).eval()
     recommender.item_embeddings.data[1:].normal_()
     trend = torch.randn(ITEMS + 1) if ranking.trend else None
-    terms = RankingTerms(ranking, trend)
     known = random_sessions(seed + 1, sessions=30, num_items=ITEMS, longest=5)
+    popularity = count_popularity([known], ITEMS)
+    terms = RankingTerms.of(ranking, trend, None, popularity)
     return Scorer(recommender, terms.with_successors(ITEMS, known))
 
 
@@ -34,11 +37,12 @@ rankings = st.builds(
     repeat_gains=st.lists(st.floats(-3, 3), max_size=4),
     count_gain=st.sampled_from([0, 0, 2, -2]),
     successors=st.sampled_from([0, 0.3]),
+    reranker=st.sampled_from([None, make_network(0)]),
 )
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32), rankings, st.integers(1, 50))
+@given(st.integers(0, 2**32), rankings, st.integers(1, 90))
 @torch.no_grad()
 def test_the_best_items_are_those_of_all_scores(seed, ranking, k):
     scorer = make_scorer(seed, ranking)

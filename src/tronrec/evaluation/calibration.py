@@ -10,6 +10,7 @@ sessions can, in seconds:
 2. From these alone, exact ranks under any gains are a few comparisons.
 3. The terms found replace the plain ranking, or those that were configured, only where
    they are better by more than the chance of the sessions explains.
+4. A network that orders the best items anew takes their place under the same condition.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,12 @@ from jaxtyping import Int
 from tronrec.data.packed import PackedSessions
 from tronrec.evaluation.gain_events import DEPTH, GainEvents
 from tronrec.evaluation.metrics import mean_reciprocal_rank, recall
+from tronrec.evaluation.reranking import (
+    Examples,
+    cross_fitted_ranks,
+    fit_network,
+    with_network,
+)
 from tronrec.evaluation.significance import session_scores
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams
@@ -69,7 +76,7 @@ class Calibration:
 
     params: RankingParams
     trials: dict[str, Trial]
-    """What they were chosen from: plain, configured, fitted."""
+    """What they were chosen from: plain, configured, fitted, reranked."""
     chosen: str
     events: int
 
@@ -105,7 +112,8 @@ def calibrate(
     passes = _Passes(model, known, sessions)
     none = RankingParams(trend=0, trend_memory=params.trend_memory)
     plain = passes.try_terms(none)
-    trials = {"plain": plain, "configured": passes.try_terms(params)}
+    configured = params.model_copy(update={"rerank": False, "reranker": None})
+    trials = {"plain": plain, "configured": passes.try_terms(configured)}
     trends = [none.model_copy(update={"trend": trend}) for trend in TRENDS]
     best = max([plain, *map(passes.try_terms, trends)], key=_merit(plain))
     if best.params.trend:
@@ -119,6 +127,10 @@ def calibrate(
     for name in ("configured", "fitted"):
         if _is_surely_better(trials[name], trials[chosen]):
             chosen = name
+    if params.rerank and (trial := passes.rerank(trials[chosen])):
+        trials["reranked"] = trial
+        if _is_surely_better(trial, trials[chosen]):
+            chosen = "reranked"
     return Calibration(trials[chosen].params, trials, chosen, len(plain.ranks))
 
 
@@ -172,6 +184,20 @@ class _Passes:
                 self.model, terms, self.sessions, "calibration"
             )
         return Trial.of(params, self.tried[key])
+
+    def rerank(self, trial: Trial) -> Trial | None:
+        """Order the best items of a trial anew; None: there are too few events.
+
+        Ranks are those by networks of other sessions, the network is that of all.
+        """
+        terms = RankingTerms.count(trial.params, self.model.num_items, self.known)
+        of_model = self.model, terms, self.known
+        examples = Examples.collect(*of_model, self.sessions)
+        ranks = cross_fitted_ranks(examples, DEPTH)
+        network = fit_network(examples)
+        if ranks is None or network is None:
+            return None
+        return Trial(with_network(trial.params, network), trial.events, ranks)
 
 
 def _newest(sessions: PackedSessions) -> PackedSessions:

@@ -32,6 +32,11 @@ class RankingParams(Params):
     """Whether trend and gains are chosen anew on the validation sessions after
     training, in seconds. What is configured is tried as well. Epochs are then compared
     by the gains that fit each."""
+    rerank: bool = False
+    """Whether calibration also fits a network that orders the best 64 items anew, and
+    keeps it where it is better by more than chance."""
+    reranker: str | None = None
+    """The network, as calibration writes it down; null: there is none."""
 
     @property
     def gains_by_lag(self) -> tuple[float, ...]:
@@ -40,7 +45,12 @@ class RankingParams(Params):
 
     def without_gains(self) -> Self:
         """Return the same terms, without what single items gain after a session."""
-        none = {"repeat_gains": (), "count_gain": 0.0, "successors": 0.0}
+        none = {
+            "repeat_gains": (),
+            "count_gain": 0.0,
+            "successors": 0.0,
+            "reranker": None,
+        }
         return self.model_copy(update=none)
 
     @property
@@ -56,5 +66,6 @@ class RankingParams(Params):
             f"gains {gains}": self.repeat_gains,
             f"by clicks {self.count_gain:g}": self.count_gain,
             f"successors {self.successors:g}": self.successors,
+            "the best 64 ordered anew": self.reranker,
         }
         return ", ".join(words for words, value in terms.items() if value) or "none"

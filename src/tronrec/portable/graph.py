@@ -14,6 +14,7 @@ from tronrec.model_file import ModelFile
 from tronrec.models.ensemble import Ensemble
 from tronrec.models.gru import GRU
 from tronrec.models.transformer import OUTPUT_SHARE, Block, ItemReadout, Transformer
+from tronrec.retrieval.reranker import SHORT, Reranked, Reranker, Shortlist
 from tronrec.schemas import PADDING
 
 
@@ -56,6 +57,8 @@ class PaddedRecommender(nn.Module):
             follow = self.successors.after(clicked, self.ranking.successors)
             places = (follow.items - 1).clamp(min=0)
             scores = scores.scatter_add(1, places, follow.values)
+        if self.terms.reranker is not None:
+            scores = self._rerank(scores, items, lengths, self.terms.reranker)
         best = scores.topk(self.k, dim=1)
         return best.indices + 1, best.values
 
@@ -64,6 +67,26 @@ class PaddedRecommender(nn.Module):
     ) -> Float[Tensor, "sessions wider"]:
         """Return hidden states that meet whole rows of the table."""
         return self.terms.widen_hidden(self.model.finish(hidden))
+
+    def _rerank(
+        self,
+        scores: Float[Tensor, "sessions items"],
+        items: Int[Tensor, "sessions clicks"],
+        lengths: Int[Tensor, "sessions"],
+        reranker: Reranker,
+    ) -> Float[Tensor, "sessions items"]:
+        """Order the best items anew, before all others."""
+        lag = torch.arange(items.shape[1])
+        newest_first = items.gather(1, (lengths[:, None] - 1 - lag).clamp(min=0))
+        clicks = newest_first.masked_fill(lag >= lengths[:, None], PADDING)
+        successors = self.terms.successors
+        follow = None if successors is None else successors.after(clicks[:, 0], 1)
+        best = scores.topk(min(SHORT, self.model.num_items), dim=1)
+        shortlist = Shortlist(
+            best.indices + 1, best.values, clicks, follow, self.terms.trend
+        )
+        reranked = Reranked.of(reranker, shortlist)
+        return (scores - reranked.drop).scatter(1, best.indices, reranked.scores)
 
     def _add_gains(
         self,

@@ -44,6 +44,15 @@ class ScoredItems:
         order = by_score[self.event[by_score].argsort(stable=True)]
         return self.event[order], self.item[order], self.score[order]
 
+    def first(
+        self, events: int, k: int
+    ) -> tuple[Int[Tensor, "events k"], Float[Tensor, "events k"]]:
+        """Return the best k items of each event, which has so many, with scores."""
+        event, item, score = self.sorted()
+        begins = torch.searchsorted(event, torch.arange(events).to(event))
+        rows = begins[:, None] + torch.arange(k).to(event)
+        return item[rows], score[rows]
+
 
 class ExactTopK:
     """An item table that is searched for the best items of hidden states."""

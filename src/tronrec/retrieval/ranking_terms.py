@@ -12,6 +12,7 @@ from tronrec.data.packed import PackedSessions
 from tronrec.params import RankingParams
 from tronrec.retrieval.gains import Gains
 from tronrec.retrieval.repeats import find_repeats
+from tronrec.retrieval.reranker import Network, Reranker, count_popularity
 from tronrec.retrieval.successors import Successors, count_successors
 from tronrec.retrieval.trend import count_trend
 
@@ -26,6 +27,8 @@ class RankingTerms:
     has no trend."""
     successors: Successors | None = None
     """What followed each item of late; None: nothing gains by that."""
+    reranker: Reranker | None = None
+    """What orders the best items of an event anew; None: nothing does."""
 
     @classmethod
     def count(
@@ -44,7 +47,24 @@ class RankingTerms:
             trend = count_trend(clicks, num_items, params.trend_memory)
         if params.successors:
             successors = count_successors(sessions, num_items)
-        return cls(params, trend, successors)
+        popularity = None
+        if params.reranker:
+            popularity = count_popularity(sessions, num_items)
+        return cls.of(params, trend, successors, popularity)
+
+    @classmethod
+    def of(
+        cls,
+        params: RankingParams,
+        trend: Float[Tensor, "rows"] | None,
+        successors: Successors | None,
+        popularity: Float[Tensor, "rows"] | None,
+    ) -> Self:
+        """Put together what was counted."""
+        reranker = None
+        if params.reranker and popularity is not None:
+            reranker = Reranker(Network.decode(params.reranker), popularity)
+        return cls(params, trend, successors, reranker)
 
     def with_successors(self, num_items: int, *sessions: PackedSessions) -> Self:
         """Return the terms with successors, which calibration tries, counted too."""
@@ -54,11 +74,15 @@ class RankingTerms:
 
     def are_for(self, num_items: int) -> bool:
         """Return whether what was counted can be that of so many items."""
-        trend, successors = self.trend, self.successors
-        sound = trend is None or (
-            trend.shape == (num_items + 1,) and bool(trend.isfinite().all())
+        known = self.reranker.popularity if self.reranker else None
+        sound = all(
+            part is None
+            or (part.shape == (num_items + 1,) and bool(part.isfinite().all()))
+            for part in (self.trend, known)
         )
-        return sound and (successors is None or successors.are_for(num_items))
+        complete = bool(self.params.reranker) == (self.reranker is not None)
+        follow = self.successors
+        return sound and complete and (follow is None or follow.are_for(num_items))
 
     def to(self, device: torch.device) -> Self:
         """Return the same terms on a device."""
@@ -66,6 +90,7 @@ class RankingTerms:
             self,
             trend=None if self.trend is None else self.trend.to(device),
             successors=self.successors and self.successors.to(device),
+            reranker=self.reranker and self.reranker.to(device),
         )
 
     def widen_items(

@@ -6,7 +6,7 @@ it rates coming back too low there. Training cannot tell it, validation can.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -14,6 +14,19 @@ from tronrec.batches import Batch
 from tronrec.params import RankingParams
 from tronrec.retrieval.gains import Gains
 from tronrec.schemas import PADDING
+
+
+def find_clicks(
+    batch: Batch, counted: Bool[Tensor, "events"]
+) -> Int[Tensor, "events clicks"]:
+    """Return the items clicked up to the events that count, the newest first.
+
+    Padding stands where there is no click.
+    """
+    lag = torch.arange(batch.layout.longest, device=counted.device)
+    last = batch.inputs[counted, None]
+    items = batch.clicks[(last - lag).clamp(min=0)]
+    return items.masked_fill(lag > batch.layout.position[counted, None], PADDING)
 
 
 def find_repeats(
@@ -31,9 +44,7 @@ def find_repeats(
             and what any gains for its clicks.
     """
     lag = torch.arange(batch.layout.longest, device=counted.device)
-    last = batch.inputs[counted, None]
-    items = batch.clicks[(last - lag).clamp(min=0)]
-    items = items.masked_fill(lag > batch.layout.position[counted, None], PADDING)
+    items = find_clicks(batch, counted)
     ordered, order = items.sort(dim=1, stable=True)
     again = pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))
     by_lag = torch.tensor(params.gains_by_lag, device=counted.device)
