@@ -66,6 +66,7 @@ def test_weights_that_are_not_finite_are_refused_and_named() -> None:
         ("successors.items", -1),
         ("successors.items", 10**6),
         ("successors.gains", float("nan")),
+        ("popularity", float("nan")),
     ],
 )
 def test_damaged_ranking_terms_are_refused(name: str, value: float) -> None:

@@ -30,6 +30,9 @@ TERMS = st.builds(
 )
 
 
+RERANKED = RankingParams(calibrate=True, rerank=True)
+
+
 def make_model(seed: int, items: int) -> Recommender:
     torch.manual_seed(seed)
     params = ModelParams(hidden_size=8, feed_forward=8, window=4, layers=1)
@@ -90,7 +93,7 @@ def decided_sessions(seed: int) -> PackedSessions:
 
 def test_what_no_sum_can_say_is_learned():
     model, known, held_out = make_model(0, 90), decided_sessions(0), decided_sessions(1)
-    found = calibrate(model, RankingParams(rerank=True), known, held_out)
+    found = calibrate(model, RERANKED, known, held_out)
     fitted, second = (found.trials[name].metrics for name in ("fitted", "reranked"))
     assert found.chosen == "reranked" and found.params.reranker
     assert second["mrr@20"] > fitted["mrr@20"] + 0.01
@@ -104,14 +107,14 @@ def test_what_no_sum_can_say_is_learned():
 def test_nothing_is_learned_by_chance():
     sessions = random_sessions(0, sessions=400, num_items=90, longest=6)
     model = make_model(0, 90)
-    found = calibrate(model, RankingParams(rerank=True), sessions, sessions)
+    found = calibrate(model, RERANKED, sessions, sessions)
     assert "reranked" in found.trials and found.chosen != "reranked"
 
 
 def test_of_too_few_events_nothing_is_fitted():
     sessions = random_sessions(0, sessions=40, num_items=90, longest=6)
     model = make_model(0, 90)
-    found = calibrate(model, RankingParams(rerank=True), sessions, sessions)
+    found = calibrate(model, RERANKED, sessions, sessions)
     assert "reranked" not in found.trials
 
 
@@ -126,13 +129,14 @@ def random_examples(events: int) -> Examples:
 def test_ranks_are_those_by_networks_of_other_sessions():
     examples = random_examples(1500)
     ranks = cross_fitted_ranks(examples, 20)
-    halves = [*examples.halves()]
-    assert (halves[0] ^ halves[1]).all()
-    for half in halves:
-        assert not {*examples.session[half]} & {*examples.session[~half]}
-        network = fit_network(examples.of(~half))
-        expected = examples.of(half).rank(network, 20)
-        assert ranks[half].tolist() == expected.tolist()
+    folds = [*examples.folds()]
+    assert (np.sum(folds, 0) == 1).all()
+    for fold in folds:
+        assert 0.2 < fold.mean() < 0.3
+        assert not {*examples.session[fold]} & {*examples.session[~fold]}
+        network = fit_network(examples.of(~fold))
+        expected = examples.of(fold).rank(network, 20)
+        assert ranks[fold].tolist() == expected.tolist()
     assert (ranks[examples.target.numpy() < 0] == 21).all()
 
 
@@ -144,3 +148,8 @@ def test_the_same_events_give_the_same_network(monkeypatch):
     assert fit_network(examples).encode() == first.encode()
     monkeypatch.setattr(reranking, "EPOCHS", 1)
     assert fit_network(examples).encode() != first.encode()
+
+
+def test_a_network_is_for_calibration():
+    with pytest.raises(ValueError, match=r"rerank \(true\) is for calibration"):
+        RankingParams(rerank=True)

@@ -2,8 +2,8 @@
 
 Its network learns to find the item that was clicked next among the best of the first
 stage (a softmax over the list: Cao et al., 2007, ListNet, with one item that counts).
-How good it is, is told by sessions that it has not learned: a network of each half of
-them orders those of the other.
+How good it is, is told by sessions that it has not learned: those of each quarter are
+ordered by a network of the three others.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,8 @@ from tronrec.retrieval.scorer import Scorer
 
 EPOCHS, BATCH, RATE, DECAY = 30, 256, 3e-3, 1e-4
 """Passes over the events, events of a step, and Adam's peak rate and weight decay."""
+FOLDS = 4
+"""Parts of the sessions, each of which is ordered by a network of the others."""
 FEWEST = 500
 """Events with the target among the best, without which nothing is fitted."""
 SEED = 0
@@ -77,12 +79,12 @@ class Examples:
         session = np.repeat(np.arange(len(counts)), counts)
         return cls(torch.cat(features), torch.cat(target), session)
 
-    def halves(self) -> Iterator[Bool[np.ndarray, "events"]]:
-        """Yield the events of a random half of the sessions, then those of the rest."""
+    def folds(self) -> Iterator[Bool[np.ndarray, "events"]]:
+        """Yield the events of a random part of the sessions, then those of another."""
         rng = np.random.default_rng(SEED)
-        drawn = rng.permutation(self.session.max() + 1) % 2 == 0
-        yield drawn[self.session]
-        yield ~drawn[self.session]
+        drawn = rng.permutation(self.session.max() + 1) % FOLDS
+        for fold in range(FOLDS):
+            yield drawn[self.session] == fold
 
     def of(self, chosen: Bool[np.ndarray, "events"]) -> Self:
         """Return some of the events."""
@@ -131,17 +133,16 @@ def cross_fitted_ranks(
     None: there are too few events.
     """
     ranks = np.zeros(len(examples.target), np.int64)
-    for half in examples.halves():
-        if (network := fit_network(examples.of(~half))) is None:
+    for fold in examples.folds():
+        if (network := fit_network(examples.of(~fold))) is None:
             return None
-        ranks[half] = examples.of(half).rank(network, depth)
+        ranks[fold] = examples.of(fold).rank(network, depth)
     return ranks
 
 
 def with_network(params: RankingParams, network: Network) -> RankingParams:
     """Return the ranking terms with a second stage."""
-    update = {"rerank": True, "reranker": network.encode()}
-    return params.model_copy(update=update)
+    return params.model_copy(update={"reranker": network.encode()})
 
 
 def _events(sessions: PackedSessions) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tronrec.params.strict import Params
 
@@ -37,6 +37,15 @@ class RankingParams(Params):
     keeps it where it is better by more than chance."""
     reranker: str | None = None
     """The network, as calibration writes it down; null: there is none."""
+
+    @model_validator(mode="after")
+    def _network_can_be_fitted(self) -> Self:
+        if self.rerank and not self.calibrate:
+            raise ValueError(
+                "rerank (true) is for calibration, which fits the network; set "
+                "calibrate to true or rerank to false"
+            )
+        return self
 
     @property
     def gains_by_lag(self) -> tuple[float, ...]:

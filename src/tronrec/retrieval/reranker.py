@@ -1,8 +1,8 @@
 """The best items of each event, looked at once more: a second stage of the ranking.
 
-A score is a sum, and some of what decides the order of the first few items is none:
-that going back counts for more the longer a visitor has turned the same items over, or
-that a frequent successor counts for less where the model is sure. So a small network
+A score is a sum, and not all of what decides the order of the first few items is one:
+going back may count for more the longer a visitor has turned the same items over, and
+a frequent successor for less where the model is sure. So a small network
 looks at what is known of each of the best 64 items of an event, and orders these anew
 (two-stage ranking: Covington et al., 2016, https://doi.org/10.1145/2959100.2959190). It
 learns from held-out sessions (`tronrec.evaluation.reranking`), since what training

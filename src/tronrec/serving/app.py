@@ -47,6 +47,10 @@ Routed = tuple[ModelStore, Request]
 """A request, and the model that is to answer it."""
 
 
+NUMBERS = {"parameters": {"ranking": {"reranker"}}}
+"""Of a card: weights, which nobody reads."""
+
+
 class Service:
     """A model, its queue, and the application that asks it."""
 
@@ -195,7 +199,7 @@ class Service:
         return {
             "items": len(current.model.item_ids),
             "in_use_since": current.since.isoformat(timespec="seconds"),
-            **current.model.card.model_dump(mode="json"),
+            **current.model.card.model_dump(mode="json", exclude=NUMBERS),
         }
 
     async def show_metrics(self, http: HttpRequest) -> Response:
