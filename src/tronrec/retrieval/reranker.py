@@ -210,9 +210,11 @@ class Reranked:
         first: Float[Tensor, "events some"],
     ) -> Float[Tensor, "events some"]:
         """Return the final scores of some items, from those of the first stage."""
-        same = items[:, :, None] == self.items[:, None]
-        second = (same * self.scores[:, None]).sum(2)
-        return torch.where(same.any(2), second, first - self.drop)
+        ordered, order = self.items.sort(1)
+        place = torch.searchsorted(ordered, items.contiguous())
+        place = place.clamp(max=ordered.shape[1] - 1)
+        second = self.scores.gather(1, order.gather(1, place))
+        return torch.where(ordered.gather(1, place) == items, second, first - self.drop)
 
 
 def count_popularity(
