@@ -70,12 +70,13 @@ def test_weights_that_are_not_finite_are_refused_and_named() -> None:
     ],
 )
 def test_damaged_ranking_terms_are_refused(name: str, value: float) -> None:
+    damaged = "trend, successors or popularity are damaged; take"
     checkpoint = trained.make_file().checkpoint()
     ModelFile.read(checkpoint)
     checkpoint.tensors[name].view(-1)[-1] = value
-    with pytest.raises(UserError, match="successors or popularity are damaged"):
+    with pytest.raises(UserError, match=damaged):
         ModelFile.read(checkpoint)
     for rows in (0, -1):
         checkpoint.tensors[name] = checkpoint.tensors[name][:rows]
-        with pytest.raises(UserError, match="successors or popularity are damaged"):
+        with pytest.raises(UserError, match=damaged):
             ModelFile.read(checkpoint)

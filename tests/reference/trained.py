@@ -22,7 +22,6 @@ def make_file(
     plain: bool = False,
     text: bool = True,
     items: int = ITEMS,
-    reranked: bool = True,
     **model: object,
 ) -> ModelFile:
     """Return a model of items 100, 101, … or sku-0100, …
@@ -32,7 +31,6 @@ def make_file(
         plain: Whether scores have no terms.
         text: Whether ids are text.
         items: Size of the catalogue.
-        reranked: Whether the best items are ordered anew, unless scores are plain.
         model: Parameters of the encoder that differ.
     """
     torch.manual_seed(seed)
@@ -43,7 +41,7 @@ def make_file(
             repeat_gains=(0, 2, 1),
             count_gain=0.7,
             successors=0.5,
-            reranker=make_network(seed) if reranked else None,
+            reranker=make_network(seed),
         )
     shape = {"hidden_size": 8, "feed_forward": 8, "window": 6, "layers": 1}
     params = ModelParams.model_validate(shape | model)

@@ -190,11 +190,13 @@ class _Passes:
 
         Ranks are those by networks of other sessions, the network is that of all.
         """
-        terms = RankingTerms.count(trial.params, self.model.num_items, self.known)
-        of_model = self.model, terms, self.known
-        examples = Examples.collect(*of_model, self.sessions)
-        ranks = cross_fitted_ranks(examples, DEPTH)
+        counted = trial.params.without_gains()  # successors are counted already
+        terms = RankingTerms.count(counted, self.model.num_items, self.known)
+        follow = self.successors if trial.params.successors else None
+        terms = replace(terms, params=trial.params, successors=follow)
+        examples = Examples.collect(self.model, terms, self.known, self.sessions)
         network = fit_network(examples)
+        ranks = cross_fitted_ranks(examples, DEPTH)
         if ranks is None or network is None:
             return None
         return Trial(with_network(trial.params, network), trial.events, ranks)

@@ -13,6 +13,7 @@ while they are in its cache.
 import math
 from dataclasses import dataclass
 from threading import Lock
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -43,6 +44,16 @@ class ScoredItems:
         by_score = by_item[self.score[by_item].argsort(descending=True, stable=True)]
         order = by_score[self.event[by_score].argsort(stable=True)]
         return self.event[order], self.item[order], self.score[order]
+
+    def update(self, others: Self) -> Self:
+        """Return the pairs of both; where both have one, with the others' score."""
+        known = (others.event << 32) + others.item
+        kept = torch.isin((self.event << 32) + self.item, known, invert=True)
+        return type(self)(
+            torch.cat([self.event[kept], others.event]),
+            torch.cat([self.item[kept], others.item]),
+            torch.cat([self.score[kept], others.score]),
+        )
 
     def first(
         self, events: int, k: int

@@ -26,12 +26,16 @@ class Gains:
 
     def of(self, items: Int[Tensor, "events"]) -> Float[Tensor, "events"]:
         """Return what one item of each event gains."""
-        return ((self.items == items[:, None]) * self.values).sum(1)
+        return self.of_each(items[:, None])[:, 0]
+
+    def of_each(self, items: Int[Tensor, "events few"]) -> Float[Tensor, "events few"]:
+        """Return what some items of each event gain."""
+        same = self.items[:, :, None] == items[:, None]
+        return (same * self.values[:, :, None]).sum(1)
 
     def of_all(self, items: Int[Tensor, "items"]) -> Float[Tensor, "events items"]:
         """Return what each of some items gains for each event."""
-        same = self.items[:, :, None] == items
-        return (same * self.values[:, :, None]).sum(1)
+        return self.of_each(items.expand(len(self.items), -1))
 
     def join(self, others: Self) -> Self:
         """Return the items of both, these first; an item of both gains both."""
@@ -69,10 +73,4 @@ class Gains:
         event, column = (self.items != PADDING).nonzero(as_tuple=True)
         item = self.items[event, column]
         score = index.score(hidden, event, item) + self.values[event, column]
-        known = (event << 32) + item
-        others = torch.isin((best.event << 32) + best.item, known, invert=True)
-        return ScoredItems(
-            torch.cat([best.event[others], event]),
-            torch.cat([best.item[others], item]),
-            torch.cat([best.score[others], score]),
-        )
+        return best.update(ScoredItems(event, item, score))

@@ -131,7 +131,7 @@ class Shortlist:
         lag = torch.where(counts > 0, 1 + place[0] - newest, 0)
         follows = torch.zeros_like(scores)
         if self.follow is not None:
-            follows = follows + _of_each(self.follow, self.items).double()
+            follows = follows + self.follow.of_each(self.items).double()
         trend = torch.zeros_like(scores)
         if self.trend is not None:
             trend = trend + self.trend[self.items].double()
@@ -150,13 +150,6 @@ class Shortlist:
             *(part[:, None].expand(scores.shape) for part in of_event),
         )
         return torch.stack([part.double() for part in parts], 2)
-
-
-def _of_each(
-    gains: Gains, items: Int[Tensor, "events short"]
-) -> Float[Tensor, "events short"]:
-    same = gains.items[:, :, None] == items[:, None]
-    return (same * gains.values[:, :, None]).sum(1)
 
 
 def _distinct(clicks: Int[Tensor, "events clicks"]) -> Int[Tensor, "events"]:

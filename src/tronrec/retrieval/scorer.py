@@ -69,15 +69,9 @@ class SessionScores:
         best = ScoredItems(event, item, self.reranked.scores[event, place])
         if k <= self.reranked.items.shape[1]:
             return best
-        others = self._search(k)
-        known = (event << 32) + item
-        left = torch.isin((others.event << 32) + others.item, known, invert=True)
-        after = others.score[left] - self.reranked.drop[others.event[left], 0]
-        return ScoredItems(
-            torch.cat([best.event, others.event[left]]),
-            torch.cat([best.item, others.item[left]]),
-            torch.cat([best.score, after]),
-        )
+        first = self._search(k)
+        after = first.score - self.reranked.drop[first.event, 0]
+        return replace(first, score=after).update(best)
 
     def first_stage(self, k: int) -> tuple[Tensor, Tensor]:
         """Return the best `k` items of each event and their scores, in order.
