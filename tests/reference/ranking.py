@@ -43,7 +43,9 @@ def _score_all(
             if item:
                 scores[item - 1] += terms.params.successors * gain
     found: list[float] = scores.tolist()
-    return rerank(found, terms, clicks) if terms.reranker else found
+    if not terms.reranker:
+        return found
+    return rerank(found, terms, clicks, model.item_vectors.tolist())
 
 
 def events(

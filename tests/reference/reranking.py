@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tronrec.retrieval.ranking_terms import RankingTerms
-from tronrec.retrieval.reranker import FEATURES, HIDDEN, SHAPES, SHORT, Network
+from tronrec.retrieval.reranker import FEATURES, HIDDEN, RECENT, SHAPES, SHORT, Network
 
 
 def make_network(seed: int) -> str:
@@ -17,8 +17,20 @@ def make_network(seed: int) -> str:
     return Network(*(torch.from_numpy(part) for part in parts)).encode()
 
 
-def rerank(scores: list[float], terms: RankingTerms, clicks: list[int]) -> list[float]:
-    """Return the final scores of items 1..|I|, from those of the first stage."""
+def rerank(
+    scores: list[float],
+    terms: RankingTerms,
+    clicks: list[int],
+    vectors: list[list[float]],
+) -> list[float]:
+    """Return the final scores of items 1..|I|, from those of the first stage.
+
+    Args:
+        scores: Those of the first stage.
+        terms: The ranking terms.
+        clicks: The session, the newest click last.
+        vectors: Of each item, from that of padding on.
+    """
     assert terms.reranker is not None
     network = [part.numpy() for part in vars(terms.reranker.network).values()]
     popularity = terms.reranker.popularity.double().tolist()
@@ -51,12 +63,19 @@ def rerank(scores: list[float], terms: RankingTerms, clicks: list[int]) -> list[
             math.log(len(clicks)),
             math.log(len(set(clicks))),
         ]
+        alike = [_cosine(vectors[item], vectors[c]) for c in clicks[-RECENT:][::-1]]
+        features += [max(alike), *alike, *[0.0] * (RECENT - len(alike))]
         assert len(features) == FEATURES
         second[item] = _pass(network, features)
     drop = min(scores[item - 1] for item in best) - min(second.values())
     return [
         second.get(item, first - drop) for item, first in enumerate(scores, start=1)
     ]
+
+
+def _cosine(ours: list[float], theirs: list[float]) -> float:
+    product = sum(x * y for x, y in zip(ours, theirs, strict=True))
+    return product / math.hypot(*ours) / math.hypot(*theirs)
 
 
 def _pass(network: list[np.ndarray], features: list[float]) -> float:

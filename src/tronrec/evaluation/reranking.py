@@ -25,8 +25,11 @@ from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.reranker import SHAPES, Network, count_popularity
 from tronrec.retrieval.scorer import Scorer
 
-EPOCHS, BATCH, RATE, DECAY = 30, 256, 3e-3, 1e-4
+EPOCHS, BATCH, RATE, DECAY = 30, 256, 1e-2, 1e-4
 """Passes over the events, events of a step, and Adam's peak rate and weight decay."""
+TRUST = 0.75
+"""How far an item's score goes from that of the first stage to what was learned: of few
+events, some is by chance."""
 FOLDS = 4
 """Parts of the sessions, each of which is ordered by a network of the others."""
 FEWEST = 500
@@ -172,9 +175,10 @@ def _initial(of_score: Float[Tensor, ""], generator: Generator) -> Network:
 def _unscaled(
     network: Network, mean: Float[Tensor, "features"], scale: Float[Tensor, "features"]
 ) -> Network:
-    """Return the network for features as they are."""
+    """Return the network for features as they are, trusted as far as `TRUST` says."""
     parts = [part.detach() for part in vars(network).values()]
     parts[2] = parts[2] - (mean / scale) @ parts[1]
     parts[1] = parts[1] / scale[:, None]
-    parts[0] = parts[0] / scale[0]
+    parts[0] = 1 + TRUST * (parts[0] / scale[0] - 1)
+    parts[5] = TRUST * parts[5]
     return Network.decode(Network(*parts).encode())

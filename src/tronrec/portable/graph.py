@@ -14,7 +14,7 @@ from tronrec.model_file import ModelFile
 from tronrec.models.ensemble import Ensemble
 from tronrec.models.gru import GRU
 from tronrec.models.transformer import OUTPUT_SHARE, Block, ItemReadout, Transformer
-from tronrec.retrieval.reranker import SHORT, Reranked, Reranker, Shortlist
+from tronrec.retrieval.reranker import SHORT, Likeness, Reranked, Reranker, Shortlist
 from tronrec.schemas import PADDING
 
 
@@ -32,6 +32,7 @@ class PaddedRecommender(nn.Module):
         self.model, self.k = file.model, min(k, file.model.num_items)
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
+        self.likeness = Likeness(file.model.item_vectors)
         self.ranking = file.terms.params
         self.gains = torch.tensor(self.ranking.gains_by_lag)
         self.successors = file.terms.successors if self.ranking.successors else None
@@ -82,8 +83,10 @@ class PaddedRecommender(nn.Module):
         successors = self.terms.successors
         follow = None if successors is None else successors.after(clicks[:, 0], 1)
         best = scores.topk(min(SHORT, self.model.num_items), dim=1)
+        items = best.indices + 1
+        alike = self.likeness.of(items, clicks)
         shortlist = Shortlist(
-            best.indices + 1, best.values, clicks, follow, self.terms.trend
+            items, best.values, clicks, follow, alike, self.terms.trend
         )
         reranked = Reranked.of(reranker, shortlist)
         return (scores - reranked.drop).scatter(1, best.indices, reranked.scores)

@@ -28,7 +28,9 @@ from tronrec.schemas import PADDING
 
 SHORT = 64
 """Items of an event that are ordered anew."""
-FEATURES = 13
+RECENT = 4
+"""Newest clicks of a session, to which each of them is compared."""
+FEATURES = 14 + RECENT
 """Numbers that are known of each of them (`Shortlist.features`)."""
 HIDDEN = 32
 """Width of the network's two layers."""
@@ -94,6 +96,34 @@ class Network:
         return cls(*(torch.from_numpy(part.reshape(shape)) for part, shape in pairs))
 
 
+class Likeness:
+    """How alike items are: the cosine of their vectors.
+
+    The hidden state says what follows the session as a whole. An item that is like one
+    of the clicks, and unlike the others, it may rate low.
+    """
+
+    def __init__(self, vectors: Float[Tensor, "rows size"]) -> None:
+        """Take the vectors of all items, that of padding first."""
+        self.vectors = vectors
+        self.lengths = vectors.norm(dim=1).double().clamp(min=1e-30)
+
+    def of(
+        self, items: Int[Tensor, "events short"], clicks: Int[Tensor, "events clicks"]
+    ) -> Float[Tensor, "events short recent"]:
+        """Return, in float64, how alike items and those of the newest clicks are.
+
+        Args:
+            items: Some items of each event.
+            clicks: Items clicked up to it, the newest first, then padding.
+        """
+        recent = _newest(clicks)
+        ours, theirs = (self.vectors[which].double() for which in (items, recent))
+        lengths = self.lengths[items][:, :, None] * self.lengths[recent][:, None]
+        cosines: Tensor = ours @ theirs.transpose(1, 2) / lengths
+        return cosines
+
+
 @dataclass(frozen=True)
 class Shortlist:
     """The best items of some events, and what the second stage knows of them."""
@@ -106,6 +136,8 @@ class Shortlist:
     """Items clicked up to the event, the newest first, then padding."""
     follow: Gains | None
     """What is likely to follow the last click, with a weight of 1."""
+    likeness: Float[Tensor, "events short recent"]
+    """How alike each item and those of the newest clicks are (`Likeness`)."""
     trend: Float[Tensor, "rows"] | None
     """The trend of each item, if the first stage has one."""
 
@@ -117,8 +149,9 @@ class Shortlist:
         Its score, also by the best of the list and by the list's log-sum-exp; whether
         the last click, the one before it, or an earlier one is on it; the logarithm of
         its clicks in the session; what it gains as a successor; its trend; how popular
-        it and the item of the last click are; and the logarithms of the session's
-        clicks and of their items.
+        it and the item of the last click are; the logarithms of the session's clicks
+        and of their items; and how alike it is to the most similar of the newest
+        clicks' items, and to each, 0 where there are not so many clicks.
 
         Args:
             popularity: Of each item (`count_popularity`).
@@ -138,6 +171,7 @@ class Shortlist:
         length, distinct = (self.clicks != PADDING).sum(1), _distinct(self.clicks)
         sizes = (length.double().log(), distinct.double().log())
         of_event = (popularity[self.clicks[:, 0]], *sizes)
+        none = (_newest(self.clicks) == PADDING)[:, None]
         parts = (
             scores,
             scores - scores.amax(1, keepdim=True),
@@ -148,8 +182,16 @@ class Shortlist:
             trend,
             popularity[self.items],
             *(part[:, None].expand(scores.shape) for part in of_event),
+            self.likeness.masked_fill(none, -1).amax(2),
+            *self.likeness.masked_fill(none, 0).unbind(2),
         )
         return torch.stack([part.double() for part in parts], 2)
+
+
+def _newest(clicks: Int[Tensor, "events clicks"]) -> Int[Tensor, "events recent"]:
+    """Return the newest clicks, then padding."""
+    padding = torch.full_like(clicks[:, :1], PADDING).expand(-1, RECENT)
+    return torch.cat([clicks, padding], 1)[:, :RECENT]
 
 
 def _distinct(clicks: Int[Tensor, "events clicks"]) -> Int[Tensor, "events"]:

@@ -7,6 +7,7 @@ computes a score that decides a rank.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,8 +22,11 @@ from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
 from tronrec.retrieval.gains import Gains
 from tronrec.retrieval.ranking_terms import RankingTerms
 from tronrec.retrieval.repeats import find_clicks
-from tronrec.retrieval.reranker import SHORT, Reranked, Shortlist
+from tronrec.retrieval.reranker import SHORT, Likeness, Reranked, Shortlist
 from tronrec.retrieval.states import states_that_count
+
+AT_ONCE = 64
+"""Events whose best items' vectors are looked at together: what a cache holds."""
 
 
 @dataclass(frozen=True)
@@ -137,4 +141,10 @@ class Scorer:
         successors = self.terms.successors
         follow = None if successors is None else successors.after(last, 1)
         clicks = find_clicks(batch, counted)
-        return Shortlist(items, first, clicks, follow, self.terms.trend)
+        parts = zip(items.split(AT_ONCE), clicks.split(AT_ONCE), strict=True)
+        alike = torch.cat([self._likeness.of(*part) for part in parts])
+        return Shortlist(items, first, clicks, follow, alike, self.terms.trend)
+
+    @cached_property
+    def _likeness(self) -> Likeness:
+        return Likeness(self.model.item_vectors)
