@@ -25,6 +25,8 @@ CLEANING = 15.0
 """Seconds that what works beside a run has to stop, where that has to be hurried."""
 ENDING = signal.SIGTERM, signal.SIGHUP
 """Signals that are to end a run as Ctrl-C does."""
+SETTLING = 0.1
+"""Seconds for other threads to end what they have begun to give back."""
 BY_SIGNAL = 128
 """What is added to the number of a signal to have the exit status."""
 
@@ -144,6 +146,7 @@ def _leave(number: int) -> NoReturn:
 def _clean() -> None:
     """Do what is done when a process ends itself, and then tell whoever still reads."""
     atexit._run_exitfuncs()
+    time.sleep(SETTLING)  # else what tracks semaphores may complain of half a deletion
     _say_aborted()
 
 

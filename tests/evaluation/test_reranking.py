@@ -19,7 +19,7 @@ from tronrec.evaluation.reranking import Examples, cross_fitted_ranks, fit_netwo
 from tronrec.models.recommender import Recommender
 from tronrec.params import ModelParams, RankingParams
 from tronrec.retrieval.ranking_terms import RankingTerms
-from tronrec.retrieval.reranker import FEATURES, Network
+from tronrec.retrieval.reranker import FEATURES, Likeness, Network
 
 TERMS = st.builds(
     RankingParams,
@@ -148,6 +148,29 @@ def test_the_same_events_give_the_same_network(monkeypatch):
     assert fit_network(examples).encode() == first.encode()
     monkeypatch.setattr(reranking, "EPOCHS", 1)
     assert fit_network(examples).encode() != first.encode()
+
+
+def test_what_is_learned_is_trusted_in_part(monkeypatch):
+    examples = random_examples(600)
+    scores = []
+    for trust in (0, 0.5, 1):
+        monkeypatch.setattr(reranking, "TRUST", trust)
+        scores.append(fit_network(examples)(examples.features.double()))
+    first, half, whole = scores
+    torch.testing.assert_close(first, examples.features[..., 0].double())
+    torch.testing.assert_close(2 * half, first + whole, rtol=1e-4, atol=1e-4)
+    assert (whole - first).abs().mean() > 0.1
+
+
+@torch.no_grad()
+def test_an_item_without_direction_is_like_no_other():
+    model = make_model(0, 12)
+    model.item_embeddings.data[3] = 0
+    items, clicks = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[2, 3, 0]])
+    found = Likeness(model).of(items, clicks)[0]
+    assert found.isfinite().all()
+    assert found[1, 0] == pytest.approx(1) and not found[2].any()
+    assert not found[:, 1:].any()
 
 
 def test_a_network_is_for_calibration():

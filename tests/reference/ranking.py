@@ -45,7 +45,7 @@ def _score_all(
     found: list[float] = scores.tolist()
     if not terms.reranker:
         return found
-    return rerank(found, terms, clicks, model.item_vectors.tolist())
+    return rerank(found, terms, clicks, model.item_embeddings.tolist())
 
 
 def events(

@@ -55,11 +55,6 @@ class Recommender(nn.Module):
         return self.item_embeddings.shape[1]
 
     @property
-    def item_vectors(self) -> Float[Tensor, "rows size"]:
-        """What an item's row of the table has beside its bias."""
-        return self.item_embeddings[:, : self.vector_size]
-
-    @property
     def member_columns(self) -> list[slice]:
         """Columns of a row of the table, and of a hidden state, of each member.
 

@@ -32,7 +32,7 @@ class PaddedRecommender(nn.Module):
         self.model, self.k = file.model, min(k, file.model.num_items)
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
-        self.likeness = Likeness(file.model.item_vectors)
+        self.likeness = Likeness(file.model)
         self.ranking = file.terms.params
         self.gains = torch.tensor(self.ranking.gains_by_lag)
         self.successors = file.terms.successors if self.ranking.successors else None

@@ -23,6 +23,7 @@ from torch.nn.functional import silu
 
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
+from tronrec.models.recommender import Recommender
 from tronrec.retrieval.gains import Gains
 from tronrec.schemas import PADDING
 
@@ -103,10 +104,11 @@ class Likeness:
     of the clicks, and unlike the others, it may rate low.
     """
 
-    def __init__(self, vectors: Float[Tensor, "rows size"]) -> None:
-        """Take the vectors of all items, that of padding first."""
-        self.vectors = vectors
-        self.lengths = vectors.norm(dim=1).double().clamp(min=1e-30)
+    def __init__(self, model: Recommender) -> None:
+        """Take the item table of a model, which does not change."""
+        self.table, self.size = model.item_embeddings, model.vector_size
+        lengths = self.table[:, : self.size].norm(dim=1)
+        self.lengths = lengths.double().clamp(min=1e-30)
 
     def of(
         self, items: Int[Tensor, "events short"], clicks: Int[Tensor, "events clicks"]
@@ -118,7 +120,9 @@ class Likeness:
             clicks: Items clicked up to it, the newest first, then padding.
         """
         recent = _newest(clicks)
-        ours, theirs = (self.vectors[which].double() for which in (items, recent))
+        ours, theirs = (
+            self.table[which][..., : self.size].double() for which in (items, recent)
+        )
         lengths = self.lengths[items][:, :, None] * self.lengths[recent][:, None]
         cosines: Tensor = ours @ theirs.transpose(1, 2) / lengths
         return cosines

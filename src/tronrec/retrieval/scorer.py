@@ -141,10 +141,11 @@ class Scorer:
         successors = self.terms.successors
         follow = None if successors is None else successors.after(last, 1)
         clicks = find_clicks(batch, counted)
-        parts = zip(items.split(AT_ONCE), clicks.split(AT_ONCE), strict=True)
-        alike = torch.cat([self._likeness.of(*part) for part in parts])
+        parts = (torch.split(part, AT_ONCE) for part in (items, clicks))
+        pairs = zip(*parts, strict=True)
+        alike = torch.cat([self._likeness.of(*pair) for pair in pairs])
         return Shortlist(items, first, clicks, follow, alike, self.terms.trend)
 
     @cached_property
     def _likeness(self) -> Likeness:
-        return Likeness(self.model.item_vectors)
+        return Likeness(self.model)
