@@ -188,7 +188,7 @@ class Bench:
         for shape, sessions in ((DIGINETICA, 8192), (OTTO, 256)):
             model = Recommender(TRON_XL.model, shape.num_items).to(self.device)
             packed = draw_sessions(shape, sessions)
-            events = len(packed.items) - len(packed)
+            events = packed.num_targets
             rank_targets(model, PLAIN, draw_sessions(shape, 64))
             rank = partial(rank_targets, model, PLAIN, packed)
             found = []

@@ -150,7 +150,7 @@ def replace_if_better(  # noqa: PLR0913 - two models, and how they are measured
         "tolerance": tolerance,
         "metrics": results,
         "sessions": len(window.held_out),
-        "events": len(window.held_out.items) - len(window.held_out),
+        "events": window.held_out.num_targets,
         "items": _count_items(before.item_ids, new.item_ids),
         "epochs": [epoch.model_dump() for epoch in state.history],
     }
@@ -195,8 +195,7 @@ def judge(
         )
         for name, file in {"new": new, "former": former}.items()
     }
-    events = np.diff(window.held_out.offsets) - 1
-    session = np.repeat(np.arange(len(events)), events)
+    session = window.held_out.session_of_target
     return compare(ranks, session, subject="new", resamples=RESAMPLES)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.clicks import Log, in_order, logs, sessions_of, table
+from reference.data import random_sessions
 from tronrec.data.encoding import index_items
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
@@ -36,6 +37,18 @@ def test_sessions_are_packed_in_order_as_item_numbers(log: Log) -> None:
     bounds = zip(packed.offsets, packed.offsets[1:], strict=False)
     for clicks, (begin, end) in zip(sessions.values(), bounds, strict=True):
         assert packed.items[begin:end].tolist() == [number[c.item] for c in clicks]
+
+
+@given(st.integers(0, 2**32))
+def test_targets_are_all_clicks_but_the_first(seed: int) -> None:
+    sessions = random_sessions(seed, sessions=9, num_items=9, longest=6)
+    expected = [
+        number
+        for number in range(len(sessions))
+        for _ in range(sessions.offsets[number] + 1, sessions.offsets[number + 1])
+    ]
+    assert sessions.session_of_target.tolist() == expected
+    assert sessions.num_targets == len(expected)
 
 
 def test_no_clicks_are_no_sessions() -> None:

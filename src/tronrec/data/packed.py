@@ -57,6 +57,16 @@ class PackedSessions:
         """Return the number of sessions."""
         return len(self.offsets) - 1
 
+    @property
+    def num_targets(self) -> int:
+        """Clicks that are predicted: all but the first of each session."""
+        return len(self.items) - len(self)
+
+    @property
+    def session_of_target(self) -> NDArray[np.int64]:
+        """The session of each click that is predicted, by its number."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets) - 1)
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the bytes: equal only for equal sessions."""
         digest = hashlib.sha256(np.ascontiguousarray(self.offsets).data)

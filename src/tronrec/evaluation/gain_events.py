@@ -73,7 +73,7 @@ class GainEvents:
             progress: What the progress is called; None: none is shown.
         """
         plain = RankingTerms(terms.params.without_gains(), terms.trend)
-        total = len(sessions.items) - len(sessions)
+        total = sessions.num_targets
         scorer, parts = Scorer(model.eval(), plain), []
         label, shown = progress or "", progress is not None
         with Progress(label, total, "events", shown=shown) as bar:
@@ -81,8 +81,7 @@ class GainEvents:
             for part in _parts(scorer, follow, sessions):
                 parts.append(part)
                 bar.update(len(part[0]))
-        counts = np.diff(sessions.offsets) - 1
-        session = np.repeat(np.arange(len(counts)), counts)
+        session = sessions.session_of_target
         return cls(session, *map(np.concatenate, zip(*parts, strict=True)))
 
     def rank(self, params: RankingParams) -> Int[np.ndarray, "events"]:

@@ -112,7 +112,7 @@ def rank_targets(  # noqa: PLR0913 - all but three have sane defaults
     device = model.item_embeddings.device
     scorer = Scorer(model, terms)
     best_ranks = torch.full((model.num_items + 1,), depth + 1, device=device)
-    total = len(sessions.items) - len(sessions)
+    total = sessions.num_targets
     ranks = []
     batches = predictions(
         sessions, window=model.params.window, batch_size=batch_size, device=device

@@ -69,7 +69,7 @@ class Examples:
         popularity = count_popularity([known], model.num_items).to(device)
         features, target = [], []
         batches = predictions(sessions, window=window, batch_size=1024, device=device)
-        with Progress("re-ranking", _events(sessions), "events", shown=True) as bar:
+        with Progress("re-ranking", sessions.num_targets, "events", shown=True) as bar:
             for batch, counted in batches:
                 shortlist = scorer.shortlist(batch, counted)
                 targets = batch.clicks[batch.targets][counted]
@@ -78,8 +78,7 @@ class Examples:
                 features.append(shortlist.features(popularity).float().cpu())
                 target.append(place.cpu())
                 bar.update(len(targets))
-        counts = np.diff(sessions.offsets) - 1
-        session = np.repeat(np.arange(len(counts)), counts)
+        session = sessions.session_of_target
         return cls(torch.cat(features), torch.cat(target), session)
 
     def folds(self) -> Iterator[Bool[np.ndarray, "events"]]:
@@ -146,10 +145,6 @@ def cross_fitted_ranks(
 def with_network(params: RankingParams, network: Network) -> RankingParams:
     """Return the ranking terms with a second stage."""
     return params.model_copy(update={"reranker": network.encode()})
-
-
-def _events(sessions: PackedSessions) -> int:
-    return len(sessions.items) - len(sessions)
 
 
 def _standard(
