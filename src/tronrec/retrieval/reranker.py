@@ -90,7 +90,8 @@ class Network:
         if len(numbers) != sum(sizes) or not np.isfinite(numbers).all():
             raise UserError(
                 f"ranking.reranker ({text[:20]}...) does not hold {sum(sizes):,} "
-                "finite numbers; set it to null, and let calibration fit it"
+                "finite numbers; run train_* again, which fits it anew, or set it to "
+                "null"
             )
         parts = np.split(numbers.astype(np.float64), np.cumsum(sizes)[:-1])
         pairs = zip(parts, SHAPES, strict=True)
