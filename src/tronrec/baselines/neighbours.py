@@ -38,8 +38,7 @@ class Before(NamedTuple):
 
 def clicks_before(sessions: PackedSessions, reach: int) -> Iterator[tuple[int, Before]]:
     """Yield parts of all events: their number, and their last `reach` clicks before."""
-    starts = np.asarray(sessions.offsets[:-1])
-    start = np.repeat(starts, np.diff(sessions.offsets) - 1)
+    start = np.asarray(sessions.offsets)[sessions.session_of_target]
     last = np.delete(np.arange(len(sessions.items)), sessions.offsets[1:] - 1)
     for low in range(0, len(last), PART):
         clicks, first = last[low : low + PART, None], start[low : low + PART, None]

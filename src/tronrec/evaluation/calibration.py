@@ -177,11 +177,8 @@ class _Passes:
         """Rank the events; those of a trend that was tried are looked up."""
         key = params.trend, params.trend_memory
         if key not in self.tried:
-            trend = params.without_gains()
-            terms = RankingTerms.count(trend, self.model.num_items, self.known)
-            terms = replace(terms, successors=self.successors)
             self.tried[key] = GainEvents.collect(
-                self.model, terms, self.sessions, "calibration"
+                self.model, self._count(params), self.sessions, "calibration"
             )
         return Trial.of(params, self.tried[key])
 
@@ -190,16 +187,21 @@ class _Passes:
 
         Ranks are those by networks of other sessions, the network is that of all.
         """
-        counted = trial.params.without_gains()  # successors are counted already
-        terms = RankingTerms.count(counted, self.model.num_items, self.known)
-        follow = self.successors if trial.params.successors else None
-        terms = replace(terms, params=trial.params, successors=follow)
+        terms = self._count(trial.params)
+        if not trial.params.successors:
+            terms = replace(terms, successors=None)  # as in the model that is served
         examples = Examples.collect(self.model, terms, self.known, self.sessions)
         network = fit_network(examples)
         ranks = cross_fitted_ranks(examples, DEPTH)
         if ranks is None or network is None:
             return None
         return Trial(with_network(trial.params, network), trial.events, ranks)
+
+    def _count(self, params: RankingParams) -> RankingTerms:
+        """Return the terms, with the successors that are counted already."""
+        counted = params.without_gains()
+        terms = RankingTerms.count(counted, self.model.num_items, self.known)
+        return replace(terms, params=params, successors=self.successors)
 
 
 def _newest(sessions: PackedSessions) -> PackedSessions:

@@ -73,10 +73,9 @@ class GainEvents:
             progress: What the progress is called; None: none is shown.
         """
         plain = RankingTerms(terms.params.without_gains(), terms.trend)
-        total = sessions.num_targets
         scorer, parts = Scorer(model.eval(), plain), []
         label, shown = progress or "", progress is not None
-        with Progress(label, total, "events", shown=shown) as bar:
+        with Progress(label, sessions.num_targets, "events", shown=shown) as bar:
             follow = terms.to(model.item_embeddings.device).successors
             for part in _parts(scorer, follow, sessions):
                 parts.append(part)

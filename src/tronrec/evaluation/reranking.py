@@ -7,7 +7,7 @@ ordered by a network of the three others.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -171,9 +171,11 @@ def _unscaled(
     network: Network, mean: Float[Tensor, "features"], scale: Float[Tensor, "features"]
 ) -> Network:
     """Return the network for features as they are, trusted as far as `TRUST` says."""
-    parts = [part.detach() for part in vars(network).values()]
-    parts[2] = parts[2] - (mean / scale) @ parts[1]
-    parts[1] = parts[1] / scale[:, None]
-    parts[0] = 1 + TRUST * (parts[0] / scale[0] - 1)
-    parts[5] = TRUST * parts[5]
-    return Network.decode(Network(*parts).encode())
+    unscaled = replace(
+        network,
+        score=1 + TRUST * (network.score / scale[0] - 1),
+        first=network.first / scale[:, None],
+        first_bias=network.first_bias - (mean / scale) @ network.first,
+        last=TRUST * network.last,
+    )
+    return Network.decode(unscaled.encode())

@@ -141,8 +141,8 @@ class Scorer:
         successors = self.terms.successors
         follow = None if successors is None else successors.after(last, 1)
         clicks = find_clicks(batch, counted)
-        parts = (torch.split(part, AT_ONCE) for part in (items, clicks))
-        pairs = zip(*parts, strict=True)
+        split = torch.split(items, AT_ONCE), torch.split(clicks, AT_ONCE)
+        pairs = zip(*split, strict=True)
         alike = torch.cat([self._likeness.of(*pair) for pair in pairs])
         return Shortlist(items, first, clicks, follow, alike, self.terms.trend)
 
