@@ -58,6 +58,16 @@ def test_a_hit_has_no_gradient_and_nothing_overflows(pair):
     assert positive.grad.isfinite().all()
 
 
+def test_a_softmax_without_negatives_costs_nothing():
+    positive = torch.randn(3, requires_grad=True)
+    negative = torch.empty(3, 0, requires_grad=True)
+    loss = sampled_softmax(positive, negative, torch.empty(3, 0, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0
+    assert not positive.grad.any()
+    assert negative.grad.shape == (3, 0)
+
+
 def test_scores_pass_through_an_elu():
     positive, negative = torch.tensor([-2.0]), torch.tensor([[3.0, -1.0, 9.0]])
     hit = torch.tensor([[False, False, True]])

@@ -24,6 +24,19 @@ def test_products_match_dense_ones(sizes, seed):
     torch.testing.assert_close(weighted_sums(pool, slots, weights), summed)
 
 
+@given(st.integers(0, 2), st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**32))
+def test_columns_of_a_wider_table_are_summed_where_they_lie(after, part, size, seed):
+    torch.manual_seed(seed)
+    wide = torch.randn(9, size * (part + after)).double()
+    columns = wide[:, size * (part - 1) : size * part]
+    slots, weights = torch.randint(9, (4, 3)), torch.randn(4, 3).double()
+    expected = torch.einsum("nk,nkd->nd", weights, columns[slots])
+    torch.testing.assert_close(weighted_sums(columns, slots, weights), expected)
+    uneven = torch.randn(9, size + 1).double()[:, :size]
+    expected = torch.einsum("nk,nkd->nd", weights, uneven[slots])
+    torch.testing.assert_close(weighted_sums(uneven, slots, weights), expected)
+
+
 def test_a_product_is_the_same_to_the_bit_in_any_company():
     torch.manual_seed(0)
     left, right = torch.randn(50, 200), torch.randn(80, 200)

@@ -42,5 +42,14 @@ def weighted_sums(
     item_ids: Int[Tensor, "events candidates"],
     weights: Float[Tensor, "events candidates"],
 ) -> Float[Tensor, "events size"]:
-    """Return, for each event, the weighted sum of the vectors of its candidates."""
+    """Return, for each event, the weighted sum of the vectors of its candidates.
+
+    Some columns of a wider table would be copied by `embedding_bag`, all rows of them.
+    They are read where they lie: as every n-th row of a table that is not wider.
+    """
+    size, stride = table.shape[1], table.stride(0)
+    if stride > size and stride % size == 0:
+        times = stride // size
+        table = table.as_strided((times * (len(table) - 1) + 1, size), (size, 1))
+        item_ids = times * item_ids
     return embedding_bag(item_ids, table, mode="sum", per_sample_weights=weights)

@@ -137,10 +137,13 @@ class SharedLogits:
         return len(self.item_ids)
 
     def forward(
-        self, hidden: Float[Tensor, "events size"]
-    ) -> Float[Tensor, "events candidates"]:
-        """Return the products as rounded, in memory that is soon used again."""
-        return all_products(hidden, self.vectors, self.scratch)
+        self, hidden: Float[Tensor, "events size"], others: Float[Tensor, "events some"]
+    ) -> Float[Tensor, "events more"]:
+        """Return the products, then other logits, in memory that is soon used again."""
+        joined = all_products(hidden, self.vectors, self.scratch, others.shape[1])
+        joined = joined.to(others.dtype)
+        joined[:, self.columns :] = others
+        return joined
 
     def backward(
         self,
@@ -189,13 +192,7 @@ class StepLogits:
         positive, negative = logits[:, 0], logits[:, 1:]
         if self.shared is None:
             return positive, negative
-        products = self.shared.forward(hidden)
-        if not negative.shape[1] and isinstance(self.shared, SessionLogits):
-            return positive, products
-        count = products.shape[1]
-        joined = negative.new_empty(len(negative), count + negative.shape[1])
-        joined[:, :count], joined[:, count:] = products, negative
-        return positive, joined
+        return positive, self.shared.forward(hidden, negative)
 
     def backward(
         self,

@@ -37,11 +37,12 @@ class SessionLogits:
         return self.item_ids.shape[1]
 
     def forward(
-        self, hidden: Float[Tensor, "events size"]
-    ) -> Float[Tensor, "events candidates"]:
-        """Return the product of each hidden state with its candidates."""
-        logits = hidden.new_empty(len(hidden), self.columns)
-        parts = self._split(hidden), self._split(logits)
+        self, hidden: Float[Tensor, "events size"], others: Float[Tensor, "events some"]
+    ) -> Float[Tensor, "events more"]:
+        """Return the product of each hidden state with its candidates, then others."""
+        logits = hidden.new_empty(len(hidden), self.columns + others.shape[1])
+        logits[:, self.columns :] = others
+        parts = self._split(hidden), self._split(logits[:, : self.columns])
         for states, out, vectors in zip(*parts, self.vectors, strict=True):
             torch.mm(states, vectors.T, out=out)
         return logits
