@@ -32,7 +32,7 @@ class PaddedRecommender(nn.Module):
         self.model, self.k = file.model, min(k, file.model.num_items)
         self.terms = file.terms
         self.table = file.terms.widen_items(file.model.item_embeddings)
-        self.likeness = Likeness(file.model)
+        self.likeness = _DenseLikeness(file.model)
         self.ranking = file.terms.params
         self.gains = torch.tensor(self.ranking.gains_by_lag)
         self.successors = file.terms.successors if self.ranking.successors else None
@@ -106,6 +106,17 @@ class PaddedRecommender(nn.Module):
         logs = same.sum(2).float().log()
         gains = self.gains[lag] + self.ranking.count_gain * logs
         return scores.scatter_add(1, (items - 1).clamp(min=0), gains * counted)
+
+
+class _DenseLikeness(Likeness):
+    """How alike items are, in the operators that a graph can hold."""
+
+    def products(
+        self, items: Int[Tensor, "events short"], recent: Int[Tensor, "events recent"]
+    ) -> Float[Tensor, "events short recent"]:
+        """Return the product of each item's vector with each of some others'."""
+        ours, theirs = (self.table[x][..., : self.size] for x in (items, recent))
+        return ours @ theirs.transpose(1, 2)
 
 
 def _encode(

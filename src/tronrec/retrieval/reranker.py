@@ -24,6 +24,7 @@ from torch.nn.functional import silu
 from tronrec.data.packed import PackedSessions
 from tronrec.errors import UserError
 from tronrec.models.recommender import Recommender
+from tronrec.ops.pair_products import pair_products
 from tronrec.retrieval.gains import Gains
 from tronrec.schemas import PADDING
 
@@ -116,17 +117,25 @@ class Likeness:
     ) -> Float[Tensor, "events short recent"]:
         """Return, in float64, how alike items and those of the newest clicks are.
 
+        They are the same in any company of other events.
+
         Args:
             items: Some items of each event.
             clicks: Items clicked up to it, the newest first, then padding.
         """
         recent = _newest(clicks)
-        ours, theirs = (
-            self.table[which][..., : self.size].double() for which in (items, recent)
-        )
         lengths = self.lengths[items][:, :, None] * self.lengths[recent][:, None]
-        cosines: Tensor = ours @ theirs.transpose(1, 2) / lengths
+        cosines: Tensor = self.products(items, recent).double() / lengths
         return cosines
+
+    def products(
+        self, items: Int[Tensor, "events short"], recent: Int[Tensor, "events recent"]
+    ) -> Float[Tensor, "events short recent"]:
+        """Return the product of each item's vector with each of some others'."""
+        shape = *items.shape, recent.shape[1]
+        pairs = items[:, :, None].expand(shape), recent[:, None].expand(shape)
+        rows, vectors = (x.reshape(-1) for x in pairs), self.table[:, : self.size]
+        return pair_products(vectors, vectors, *rows).view(shape)
 
 
 @dataclass(frozen=True)

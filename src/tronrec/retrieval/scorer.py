@@ -25,9 +25,6 @@ from tronrec.retrieval.repeats import find_clicks
 from tronrec.retrieval.reranker import SHORT, Likeness, Reranked, Shortlist
 from tronrec.retrieval.states import states_that_count
 
-AT_ONCE = 64
-"""Events whose best items' vectors are looked at together: what a cache holds."""
-
 
 @dataclass(frozen=True)
 class SessionScores:
@@ -141,9 +138,7 @@ class Scorer:
         successors = self.terms.successors
         follow = None if successors is None else successors.after(last, 1)
         clicks = find_clicks(batch, counted)
-        split = torch.split(items, AT_ONCE), torch.split(clicks, AT_ONCE)
-        pairs = zip(*split, strict=True)
-        alike = torch.cat([self._likeness.of(*pair) for pair in pairs])
+        alike = self._likeness.of(items, clicks)
         return Shortlist(items, first, clicks, follow, alike, self.terms.trend)
 
     @cached_property
