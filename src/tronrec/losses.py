@@ -64,6 +64,29 @@ def sampled_softmax(
     return loss
 
 
+def after_elu(
+    loss: Loss,
+    alpha: float,
+    positive: Float[Tensor, "events"],
+    negative: Float[Tensor, "events negatives"],
+    masked: Bool[Tensor, "events negatives"],
+) -> Float[Tensor, ""]:
+    """Return `loss` of scores that never fall below -alpha (GRU4Rec+)."""
+    return loss(elu(positive, alpha), elu(negative, alpha), masked)
+
+
+def choose_loss(params: LossParams) -> Loss:
+    """Return the loss of `params`."""
+    match params.name:
+        case "bce":
+            loss: Loss = bce
+        case "bpr_max":
+            loss = partial(bpr_max, penalty=params.penalty)
+        case "sampled_softmax":
+            loss = sampled_softmax
+    return loss if params.elu is None else partial(after_elu, loss, params.elu)
+
+
 class _SampledSoftmax(Function):
     """The softmax with as few passes over the negatives as it takes.
 
@@ -96,26 +119,3 @@ class _SampledSoftmax(Function):
         share = gradients[0] / len(total)
         each = share / total
         return of_positive * each - share, weights * each[:, None], None
-
-
-def after_elu(
-    loss: Loss,
-    alpha: float,
-    positive: Float[Tensor, "events"],
-    negative: Float[Tensor, "events negatives"],
-    masked: Bool[Tensor, "events negatives"],
-) -> Float[Tensor, ""]:
-    """Return `loss` of scores that never fall below -alpha (GRU4Rec+)."""
-    return loss(elu(positive, alpha), elu(negative, alpha), masked)
-
-
-def choose_loss(params: LossParams) -> Loss:
-    """Return the loss of `params`."""
-    match params.name:
-        case "bce":
-            loss: Loss = bce
-        case "bpr_max":
-            loss = partial(bpr_max, penalty=params.penalty)
-        case "sampled_softmax":
-            loss = sampled_softmax
-    return loss if params.elu is None else partial(after_elu, loss, params.elu)
