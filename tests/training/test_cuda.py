@@ -3,6 +3,7 @@
 Where there is no GPU, `test_gpu_ready` looks at most of its code on a CPU.
 """
 
+import gc
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,16 @@ def test_dropout_is_drawn_anew_and_by_the_seed():
     assert not torch.equal(*first)
     assert all(map(torch.equal, first, again))
     assert not torch.equal(first[0], other[0])
+
+
+def test_garbage_that_has_a_graph_spoils_no_recording():
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        for _ in range(3):  # each leaves graphs to be collected while the next records
+            Trainer(small("sasrec"), DATA, GPU).run_epoch()
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 @contextmanager

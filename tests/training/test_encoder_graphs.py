@@ -24,6 +24,7 @@ def recorded(monkeypatch):
     sizes = []
 
     def record(module, samples, pool):
+        assert not gc.isenabled()  # a graph that is collected spoils the recording
         sizes.append(len(samples[0]))
         original = module.forward
         module.forward = lambda *given: original(*given) if module.training else None
@@ -56,6 +57,24 @@ def test_a_batch_is_filled_up_to_the_size_of_a_graph(recorded):
         expected = model.encode(vectors, layout)
         torch.testing.assert_close(graphs.encode(vectors, layout), expected)
     assert recorded == [128, 256]
+    assert gc.isenabled()
+
+
+def test_garbage_of_before_is_collected_before_a_recording(recorded):
+    class Garbage:
+        """Refers to itself, as what torch leaves of a graph does."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    gc.disable()
+    try:
+        garbage = weakref.ref(Garbage())
+        EncoderGraphs(model_of()).encode(torch.randn(3, SIZE), layout_of(3))
+        assert garbage() is None
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_large_batch_has_no_graph(recorded, monkeypatch):

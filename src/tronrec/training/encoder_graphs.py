@@ -7,8 +7,10 @@ graph is recorded for each size that comes up. Large batches have none: their ke
 take longer than launching them, and each graph keeps the memory that it works in.
 """
 
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Int
@@ -88,8 +90,22 @@ class EncoderGraphs:
         state = torch.cuda.get_rng_state(vectors.device)
         encoding = _Encoding(self.model, longest)
         samples = sample, session.clone(), position.clone()
-        with warnings.catch_warnings(action="ignore"):  # of torch's own second stream
+        ignored = warnings.catch_warnings(action="ignore")  # of torch's second stream
+        with ignored, _nothing_collected():
             torch.cuda.make_graphed_callables(encoding, samples, pool=self._pool)
         torch.cuda.set_rng_state(state, vectors.device)
         replay: Callable[..., Tensor] = encoding.__dict__.pop("forward")
         return replay
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Collect garbage now, and none within: a graph that goes spoils a recording."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
