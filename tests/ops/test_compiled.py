@@ -1,5 +1,9 @@
 import importlib
+import multiprocessing
+import os
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ from numba import njit
 from numba.core import caching
 
 from reference.disks import no_file_above
+from tronrec.ops import compiled as module
 from tronrec.ops.compiled import compiled, in_parts
 
 
@@ -78,3 +83,46 @@ def test_what_fails_in_a_part_is_raised():
 
     with pytest.raises(ValueError, match="2"):
         in_parts(work, 4, 2)
+
+
+def test_others_go_on_before_an_error_is_raised():
+    """What they write to may be somebody else's memory afterwards."""
+    done = []
+
+    def work(low, high):
+        if low == 0:
+            raise ValueError(low)
+        time.sleep(0.05)
+        done.append(low)
+
+    with pytest.raises(ValueError, match="0"):
+        in_parts(work, 4, 2)
+    assert done == [2]
+
+
+def test_threads_stay_for_the_next_call(monkeypatch):
+    monkeypatch.setattr(module, "_helpers", module._Helpers())
+    seen = set()
+
+    def work(low, high):
+        seen.add(threading.get_ident())
+
+    for _ in range(20):
+        in_parts(work, 2, 2)
+    assert len(seen) == 2 and threading.get_ident() in seen
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked here")
+def test_a_forked_process_has_threads_of_its_own():
+    done = np.zeros(9, int)
+
+    def work(low, high):
+        done[low:high] += 1
+
+    in_parts(work, 9, 3)
+    child = multiprocessing.get_context("fork").Process(
+        target=in_parts, args=(work, 9, 3)
+    )
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0

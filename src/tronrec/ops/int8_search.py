@@ -6,9 +6,7 @@ of some rows at a time stay in the cache, where what may belong to the best is t
 of them. The least that it must have rises from tile to tile.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tronrec.ops.compiled import compiled
+from tronrec.ops.compiled import compiled, in_parts
 from tronrec.ops.int8_products import products_with_one
 from tronrec.ops.largest import BLOCK, LANES, find_maxima, kth_largest
 from tronrec.ops.scratch import Scratch
@@ -111,7 +109,6 @@ def best_rows(
     """
     fine, coarse = (part.contiguous() for part in states)
     events, threads = len(fine), torch.get_num_threads()
-    cuts = [events * part // threads for part in range(threads + 1)]
     for_products, for_found = scratch
     most = len(rows) + TILE
     room = min(2 * TILE + 2 * ROOM * k, most)
@@ -120,31 +117,23 @@ def best_rows(
     items, values = for_found.take(coarse, 2, events, room, dtype=torch.int32)
     counts, limits = torch.zeros(2, events, dtype=torch.int64)
     least = torch.full_like(counts, torch.iinfo(torch.int64).min)
-    with ThreadPoolExecutor(threads) as pool:
-
-        def on_all_threads(work: Any) -> None:
-            for part in [pool.submit(work, *ends) for ends in pairwise(cuts)]:
-                part.result()
-
-        for first in range(0, len(rows), TILE):
-            tile = rows[first : first + TILE]
-            count, missing = len(tile), -len(tile) % BLOCK
-            tile = pad(tile, (0, 0, 0, missing)) if missing else tile
-            products = for_products.take(
-                coarse, len(coarse), len(tile), dtype=torch.int32
-            )
-            torch._int_mm(coarse, tile.T, out=products)
-            if int(counts.max()) + len(tile) > items.shape[1]:
-                more = min(items.shape[1] + TILE, most - items.shape[1])
-                if events * (items.shape[1] + more) > MOST:
-                    return None
-                items, values = (pad(part, (0, more)) for part in (items, values))
-            found = _arrays(items, values, counts, least, limits)
-            arrays = *_arrays(products, doubts[0]), found
-            on_all_threads(partial(_add_tile, arrays, (first, count, k)))
+    for first in range(0, len(rows), TILE):
+        tile = rows[first : first + TILE]
+        count, missing = len(tile), -len(tile) % BLOCK
+        tile = pad(tile, (0, 0, 0, missing)) if missing else tile
+        products = for_products.take(coarse, len(coarse), len(tile), dtype=torch.int32)
+        torch._int_mm(coarse, tile.T, out=products)
+        if int(counts.max()) + len(tile) > items.shape[1]:
+            more = min(items.shape[1] + TILE, most - items.shape[1])
+            if events * (items.shape[1] + more) > MOST:
+                return None
+            items, values = (pad(part, (0, more)) for part in (items, values))
         found = _arrays(items, values, counts, least, limits)
-        arrays = *_arrays(rows, fine, doubts), found
-        on_all_threads(partial(_look_closer, arrays, k))
+        arrays = *_arrays(products, doubts[0]), found
+        in_parts(partial(_add_tile, arrays, (first, count, k)), events, threads)
+    found = _arrays(items, values, counts, least, limits)
+    arrays = *_arrays(rows, fine, doubts), found
+    in_parts(partial(_look_closer, arrays, k), events, threads)
     longest = int(counts.max())
     event, place = (torch.arange(longest) < counts[:, None]).nonzero(as_tuple=True)
     return event, items[event, place].long()
