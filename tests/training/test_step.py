@@ -1,5 +1,7 @@
 """The hand-written gradient is the one autograd finds through the dense computation."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -113,19 +115,19 @@ def test_sessions_may_draw_nothing_of_the_catalogue():
 
 def test_bfloat16_changes_little():
     """Products are rounded; gradients stay float32."""
-    batch, found = make_batch(0), {}
-    for precision in (None, torch.bfloat16):
-        torch.manual_seed(0)
+    found = {None: [], torch.bfloat16: []}
+    for seed, precision in product(range(5), found):
+        torch.manual_seed(seed)
         model = Recommender(ModelParams(hidden_size=64, dropout=0, window=8), NUM_ITEMS)
         negatives = SamplingParams(uniform=320, in_batch=0, top_k=None)
         sampler = NegativeSampler(negatives, NUM_ITEMS)
         generator = torch.Generator().manual_seed(0)
         step = Step(model, sampler, None, choose_loss(LossParams()), precision)
-        gradients = step.backward(batch, generator)
+        gradients = step.backward(make_batch(seed), generator)
         encoder = [p.grad.flatten() for p in model.encoder.parameters()]
         values = gradients.of_items.summed().values
-        found[precision] = torch.cat([values.flatten(), *encoder])
-    exact, rounded = found.values()
+        found[precision] += [values.flatten(), *encoder]
+    exact, rounded = map(torch.cat, found.values())
     assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)
     assert torch.cosine_similarity(exact, rounded, 0) > 0.999

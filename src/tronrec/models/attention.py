@@ -1,11 +1,30 @@
-"""Causal attention inside sessions, over blocks of packed rows."""
+"""Causal attention inside sessions: over blocks of packed rows, or over their pairs."""
+
+from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
+from tronrec.models.dropout import LEVELS, dropout
 from tronrec.models.layout import Layout
+from tronrec.ops.packed_attention import packed_attention
+
+
+class Attention(Protocol):
+    """Causal attention inside the sessions of a layout."""
+
+    def attend(
+        self, rows: Float[Tensor, "events 3 heads size"], rate: float
+    ) -> Float[Tensor, "events heads*size"]:
+        """Return, for each row, the values it attends to, summed by their weights.
+
+        Args:
+            rows: Query, key and value of each row.
+            rate: Of weights, which dropout sets to zero.
+        """
+        ...
 
 
 class BlockAttention:
@@ -47,6 +66,14 @@ class BlockAttention:
         same = queries[:, :, None] == keys[:, None, :]
         causal = torch.arange(2 * block, device=session.device) <= row[:, None] + block
         self.forbidden = ~(same & causal)[:, None]
+
+    def attend(
+        self, rows: Float[Tensor, "events 3 heads size"], rate: float
+    ) -> Float[Tensor, "events heads*size"]:
+        """Return, for each row, the values it attends to, summed by their weights."""
+        query, key, value = rows.unbind(1)
+        weights = dropout(self.attention_weights(query, key), rate)
+        return self.weighted_sum(weights, value)
 
     def attention_weights(
         self,
@@ -96,3 +123,23 @@ class BlockAttention:
         """Undo `queries`: packed rows with their heads side by side."""
         rows = blocks.transpose(1, 2).reshape(self.blocks * self.block, -1)
         return rows[: self.events]
+
+
+class PairAttention:
+    """Causal attention over the pairs of rows that there are, for a training on a CPU.
+
+    Compiled loops need neither blocks nor a mask. A GPU, and what is exported, have
+    none.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        """Know where the rows stand."""
+        self.session = layout.session
+
+    def attend(
+        self, rows: Float[Tensor, "events 3 heads size"], rate: float
+    ) -> Float[Tensor, "events heads*size"]:
+        """Return, for each row, the values it attends to, summed by their weights."""
+        precise = torch.promote_types(rows.dtype, torch.float32)
+        dropped = round(rate * LEVELS)
+        return packed_attention(rows.to(precise), self.session, dropped).flatten(1)

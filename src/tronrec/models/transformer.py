@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from tronrec.models.attention import BlockAttention
+from tronrec.models.attention import Attention, BlockAttention, PairAttention
 from tronrec.models.dropout import dropout
 from tronrec.models.last_rows import LastRows
 from tronrec.models.layout import Layout
@@ -42,7 +42,7 @@ class Block(nn.Module):
         self.narrow = nn.Linear(params.feed_forward, size)
 
     def forward(
-        self, rows: Float[Tensor, "events size"], attention: BlockAttention
+        self, rows: Float[Tensor, "events size"], attention: Attention
     ) -> Float[Tensor, "events size"]:
         """Return the rows after this block."""
         stacked = self.query_key_value(self.attention_norm(rows))
@@ -95,13 +95,12 @@ class Block(nn.Module):
         self,
         rows: Float[Tensor, "events size"],
         stacked: Float[Tensor, "events three_sizes"],
-        attention: BlockAttention,
+        attention: Attention,
     ) -> Float[Tensor, "events size"]:
         """Attend to the earlier rows of the same session, and feed forward."""
         rate = self.dropout if self.training else 0.0
-        query, key, value = torch.unflatten(stacked, 1, (3, self.heads, -1)).unbind(1)
-        weights = dropout(attention.attention_weights(query, key), rate)
-        attended = self.attention_out(attention.weighted_sum(weights, value))
+        parts = torch.unflatten(stacked, 1, (3, self.heads, -1))
+        attended = self.attention_out(attention.attend(parts, rate))
         return self._feed_forward(rows + dropout(attended, rate), rate)
 
     def _feed_forward(
@@ -133,14 +132,13 @@ class ItemReadout(nn.Module):
         self,
         hidden: Float[Tensor, "events size"],
         vectors: Float[Tensor, "events size"],
-        attention: BlockAttention,
+        attention: Attention,
     ) -> Float[Tensor, "events size"]:
         """Return the mean of each row, and with `both` the sum."""
         rate = self.dropout if self.training else 0.0
         query, key, value = self.query(hidden), self.key(hidden), dropout(vectors, rate)
-        weights = attention.attention_weights(query[:, None], key[:, None])
-        mean = attention.weighted_sum(weights, value[:, None])
-        return self._add_output(mean, hidden)
+        parts = torch.stack([query, key, value.to(query.dtype)], 1)[:, :, None]
+        return self._add_output(attention.attend(parts, 0.0), hidden)
 
     def forward_last(
         self,
@@ -191,7 +189,9 @@ class Transformer(nn.Module):
         """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
-        attention = BlockAttention(layout, 0 if self.training else FEW)
+        attention: Attention = BlockAttention(layout, 0 if self.training else FEW)
+        if self.training and not vectors.is_cuda:
+            attention = PairAttention(layout)
         for block in self.blocks:
             rows = block(rows, attention)
         hidden: Tensor = self.norm(rows)

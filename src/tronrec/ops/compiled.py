@@ -15,12 +15,19 @@ from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any], *, in_any_order: bool = False) -> Any:
     """Return the function compiled at its first call, and kept where that may be.
 
     Floats are divided as processors do it: by 0 it is infinity, and no error.
+
+    Args:
+        function: What is compiled.
+        in_any_order: Whether the terms of a sum may be added in another order than is
+            written, several at once.
     """
-    compiling: Any = njit(nogil=True, error_model="numpy")(function)
+    freedom: Any = {"reassoc", "contract"} if in_any_order else False
+    compile_now = njit(nogil=True, error_model="numpy", fastmath=freedom)
+    compiling: Any = compile_now(function)
     with suppress(RuntimeError):  # no folder may be written
         compiling._cache = Kept(function)
     return compiling
