@@ -1,7 +1,9 @@
+import pytest
 import torch
 
 from tronrec.models.layout import Layout
 from tronrec.models.recommender import Recommender
+from tronrec.ops import unit_rows
 from tronrec.params import ModelParams
 
 
@@ -21,6 +23,29 @@ def test_cosines_keep_items_at_length_one():
     assert lengths[0] == 0
     torch.testing.assert_close(lengths[[1, 3, 7]], torch.ones(3))
     assert lengths[9] > 4
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_only_rows_that_are_named_are_brought_to_length_one(
+    members, threads, monkeypatch
+):
+    monkeypatch.setattr(unit_rows, "SHARE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    params = ModelParams(hidden_size=6, temperature=0.1, members=members)
+    model = Recommender(params, 30)
+    table = model.item_embeddings
+    table[1:] = torch.randn(30, 6 * members)
+    rows, before = torch.randperm(31)[:12], table.clone()
+    model.renormalize(rows)
+    expected = before.clone()
+    for row in rows:
+        parts = before[row].view(members, 6).double()
+        lengths = parts.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        expected[row] = (parts / lengths).flatten().float()
+    torch.testing.assert_close(table.data, expected)
+    others = [row for row in range(31) if row not in rows]
+    assert torch.equal(table[others], before[others])
 
 
 def test_scores_are_cosines_by_the_temperature():

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from tronrec.models.encoder import Encoder, choose_encoder
 from tronrec.models.layout import Layout
+from tronrec.ops.unit_rows import scale_to_length_one
 from tronrec.params import ModelParams
 from tronrec.schemas import PADDING
 
@@ -112,10 +113,17 @@ class Recommender(nn.Module):
 
         Where scores are cosines, all items have length 1, so that a product of a hidden
         state and an item is their score here as elsewhere.
+
+        Args:
+            rows: Which rows, none twice but that of the padding item.
         """
-        if self.params.temperature is not None:
-            unit_rows = self._to_unit_length(self.item_embeddings.index_select(0, rows))
-            self.item_embeddings.index_copy_(0, rows, unit_rows)
+        if self.params.temperature is None:
+            return
+        table = self.item_embeddings
+        if not table.is_cuda:
+            scale_to_length_one(table, rows, self.params.members)
+            return
+        table.index_copy_(0, rows, self._to_unit_length(table.index_select(0, rows)))
 
     def _to_unit_length(
         self, rows: Float[Tensor, "rows size"]
