@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tronrec.models.attention import BlockAttention, PairAttention
 from tronrec.models.layout import Layout
 from tronrec.ops import packed_attention as module
-from tronrec.ops.packed_attention import packed_attention
+from tronrec.ops.packed_attention import Pairs, packed_attention
 
 lengths = st.lists(st.integers(1, 12), min_size=1, max_size=9)
 
@@ -45,7 +45,7 @@ def test_rows_attend_to_earlier_ones_of_their_session(lengths, heads, size, seed
     torch.manual_seed(seed)
     layout = layout_of(lengths)
     rows = random_rows(layout, heads, size)
-    found = packed_attention(rows, layout.session)
+    found = packed_attention(rows, Pairs.of(layout.session))
     torch.testing.assert_close(found, by_definition(rows, layout.session))
 
 
@@ -71,7 +71,7 @@ def test_gradients_match_differences(dropped):
 
     def attend(rows):
         torch.manual_seed(1)
-        return packed_attention(rows, layout.session, dropped)
+        return packed_attention(rows, Pairs.of(layout.session), dropped)
 
     assert torch.autograd.gradcheck(attend, (rows,))
 
@@ -81,11 +81,11 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     layout = layout_of([40] * 50)
     rows = torch.zeros(2000, 3, 1, 1)
     rows[:, 2] = 1  # sums of what is left of the weights
-    found = packed_attention(rows, layout.session, 64)
+    found = packed_attention(rows, Pairs.of(layout.session), 64)
     assert found.mean() == pytest.approx(1, abs=0.02)
     first = found[::40].flatten()  # a row that sees itself alone
     assert set(first.tolist()) == {0, float(np.float32(256 / 192))}
-    assert (packed_attention(rows, layout.session) - 1).abs().max() < 1e-6
+    assert (packed_attention(rows, Pairs.of(layout.session)) - 1).abs().max() < 1e-6
 
 
 def test_draws_follow_the_seed():
@@ -93,7 +93,9 @@ def test_draws_follow_the_seed():
     rows, found = random_rows(layout, 1, 4), []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        found += [packed_attention(rows, layout.session, 128) for _ in range(2)]
+        found += [
+            packed_attention(rows, Pairs.of(layout.session), 128) for _ in range(2)
+        ]
     first, second, again, _, other, _ = found
     assert torch.equal(first, again)
     assert not torch.equal(first, second) and not torch.equal(first, other)
@@ -108,7 +110,7 @@ def test_the_number_of_threads_changes_no_bit(dropped, monkeypatch):
         monkeypatch.setattr(torch, "get_num_threads", lambda count=threads: count)
         torch.manual_seed(0)
         own = rows.clone().requires_grad_()
-        sums = packed_attention(own, layout.session, dropped)
+        sums = packed_attention(own, Pairs.of(layout.session), dropped)
         sums.square().sum().backward()
         found.append((sums, own.grad))
     for other in found[1:]:
@@ -117,6 +119,6 @@ def test_the_number_of_threads_changes_no_bit(dropped, monkeypatch):
 
 def test_no_rows_attend_to_nothing():
     rows = torch.empty(0, 3, 2, 4, requires_grad=True)
-    found = packed_attention(rows, torch.empty(0, dtype=torch.int64))
+    found = packed_attention(rows, Pairs.of(torch.empty(0, dtype=torch.int64)))
     found.sum().backward()
     assert found.shape == (0, 2, 4) and rows.grad.shape == rows.shape

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from tronrec.models.dropout import LEVELS, dropout
 from tronrec.models.layout import Layout
-from tronrec.ops.packed_attention import packed_attention
+from tronrec.ops.packed_attention import Pairs, packed_attention
 
 
 class Attention(Protocol):
@@ -133,8 +133,8 @@ class PairAttention:
     """
 
     def __init__(self, layout: Layout) -> None:
-        """Know where the rows stand."""
-        self.session = layout.session
+        """Find the pairs once; all layers share them."""
+        self.pairs = Pairs.of(layout.session)
 
     def attend(
         self, rows: Float[Tensor, "events 3 heads size"], rate: float
@@ -142,4 +142,4 @@ class PairAttention:
         """Return, for each row, the values it attends to, summed by their weights."""
         precise = torch.promote_types(rows.dtype, torch.float32)
         dropped = round(rate * LEVELS)
-        return packed_attention(rows.to(precise), self.session, dropped).flatten(1)
+        return packed_attention(rows.to(precise), self.pairs, dropped).flatten(1)

@@ -6,8 +6,9 @@ of different sessions, and rows are copied to make blocks. Compiled loops visit 
 pairs that there are.
 """
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ from tronrec.ops.compiled import compiled, in_parts
 LEVELS = 256
 """Dropout rates are multiples of one of so many. This and the functions below belong
 here: what was compiled is kept until this file changes."""
-SHARE = 50_000
-"""Multiplications for each thread, at least: some hundredths of a millisecond."""
+SHARE = 2_000_000
+"""Multiplications for each thread, at least: half a millisecond. Another thread for less
+costs more than it spares, since one of torch's may be waiting there, spinning."""
 summing = partial(compiled, in_any_order=True)
 
 
@@ -109,44 +111,59 @@ def _differentiate(arrays: Any, numbers: Any, low: int, high: int) -> None:
         row += 1
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Which rows attend to which: each to those of its session up to itself."""
+
+    first: Int[Tensor, "events"]
+    """The first row of each row's session."""
+    places: Int[Tensor, "events"]
+    """Where the pairs of each row begin."""
+    count: int
+    """All pairs."""
+
+    @classmethod
+    def of(cls, session: Int[Tensor, "events"]) -> Self:
+        """Return the pairs of packed rows, of which the session's numbers ascend."""
+        first = torch.searchsorted(session, session)
+        counts = torch.arange(1, len(session) + 1) - first
+        ends = counts.cumsum(0)
+        return cls(first, ends - counts, int(ends[-1]) if len(ends) else 0)
+
+
 class _PackedAttention(Function):
     @staticmethod
     def forward(
         context: Any,
         rows: Float[Tensor, "events 3 heads size"],
-        session: Int[Tensor, "events"],
+        pairs: Pairs,
         dropped: int,
     ) -> Float[Tensor, "events heads size"]:
         rows = rows.contiguous()
-        first = torch.searchsorted(session, session)
-        row = torch.arange(len(session))
-        counts = row - first + 1
-        ends = counts.cumsum(0)
         heads, size = rows.shape[2:]
-        pairs = heads * int(ends[-1]) if len(ends) else 0
-        weights, kept = rows.new_empty(2, pairs)
+        weights, kept = rows.new_empty(2, heads * pairs.count)
         out = torch.empty_like(rows[:, 0])
         seed = int(torch.empty((), dtype=torch.int64).random_()) if dropped else 0
-        factor = LEVELS / (LEVELS - dropped)
-        known = rows, first, ends - counts
-        arrays = _arrays(*known, weights, kept, out)
-        scale = size**-0.5
-        typed = tuple(map(arrays[0].dtype.type, (scale, factor)))
-        threads = _threads(2 * pairs * size)
-        work = partial(_attend, arrays, (*typed, seed, dropped))
-        in_parts(work, len(rows), threads)
-        context.save_for_backward(*known, weights, kept)
-        context.numbers, context.threads = typed, threads
+        arrays = _arrays(rows, pairs.first, pairs.places, weights, kept, out)
+        numbers = size**-0.5, LEVELS / (LEVELS - dropped)
+        scale, factor = map(arrays[0].dtype.type, numbers)
+        work = partial(_attend, arrays, (scale, factor, seed, dropped))
+        context.threads = _threads(2 * len(weights) * size)
+        in_parts(work, len(rows), context.threads)
+        context.save_for_backward(rows, weights, kept)
+        context.pairs, context.numbers = pairs, (scale, factor)
         return out
 
     @staticmethod
     def backward(
         context: Any, *gradients: Float[Tensor, "events heads size"]
     ) -> tuple[Tensor, None, None]:
-        rows, *known = context.saved_tensors
-        found = torch.zeros_like(rows)
-        arrays = _arrays(rows, *known, gradients[0], found)
-        work = partial(_differentiate, arrays, context.numbers)
+        rows, weights, kept = context.saved_tensors
+        found, pairs = torch.zeros_like(rows), context.pairs
+        known = rows, pairs.first, pairs.places, weights, kept
+        work = partial(
+            _differentiate, _arrays(*known, gradients[0], found), context.numbers
+        )
         in_parts(work, len(rows), context.threads)
         return found, None, None
 
@@ -160,17 +177,15 @@ def _threads(multiplications: int) -> int:
 
 
 def packed_attention(
-    rows: Float[Tensor, "events 3 heads size"],
-    session: Int[Tensor, "events"],
-    dropped: int = 0,
+    rows: Float[Tensor, "events 3 heads size"], pairs: Pairs, dropped: int = 0
 ) -> Float[Tensor, "events heads size"]:
     """Return, for each row, the values it attends to, summed by their weights.
 
     Args:
         rows: Query, key and value of each row, on a CPU.
-        session: Number of each row's session, ascending.
+        pairs: Which rows attend to which.
         dropped: Of 256 weights, how many are set to zero, at random; the others are
             larger for it, so that sums keep their mean. Draws follow torch's generator.
     """
-    found: Tensor = cast(Any, _PackedAttention).apply(rows, session, dropped)
+    found: Tensor = cast(Any, _PackedAttention).apply(rows, pairs, dropped)
     return found
