@@ -2,7 +2,8 @@
 
 Every loss has one signature. `positive` is [events], `negative` and `masked` are
 [events, negatives]; a negative marked in `masked` does not count. The result is the
-mean over the events.
+mean over the events. Logits in float32 on a CPU take the same way faster
+(`tronrec.ops.compiled_losses`).
 """
 
 from collections.abc import Callable

@@ -22,8 +22,8 @@ LEVELS = 256
 """Dropout rates are multiples of one of so many. This and the functions below belong
 here: what was compiled is kept until this file changes."""
 SHARE = 2_000_000
-"""Multiplications for each thread, at least: half a millisecond. Another thread for less
-costs more than it spares, since one of torch's may be waiting there, spinning."""
+"""Multiplications for each thread, at least: half a millisecond. For less, another one
+costs more than it spares, since a thread of torch's may be spinning there."""
 summing = partial(compiled, in_any_order=True)
 
 
