@@ -53,7 +53,8 @@ def test_losses_and_gradients_are_those_of_the_formula(name, shape, spread, hits
     expected = by_formula(name, *given_to, weights)
     for ours, theirs in zip(found, expected, strict=True):
         scale = float(theirs.abs().max()) if theirs.numel() else 0.0
-        close = {"rtol": 2e-5, "atol": 1e-5 * max(scale, 1e-3)}
+        # shares of softmax and sigmoid, of size 1 and in float32, lie on the way
+        close = {"rtol": 2e-5, "atol": 1e-5 * max(scale, 0.1)}
         torch.testing.assert_close(ours.double(), theirs, **close)
     assert not found[2][given_to[2]].any()
 

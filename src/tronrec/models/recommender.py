@@ -117,13 +117,8 @@ class Recommender(nn.Module):
         Args:
             rows: Which rows, none twice but that of the padding item.
         """
-        if self.params.temperature is None:
-            return
-        table = self.item_embeddings
-        if not table.is_cuda:
-            scale_to_length_one(table, rows, self.params.members)
-            return
-        table.index_copy_(0, rows, self._to_unit_length(table.index_select(0, rows)))
+        if self.params.temperature is not None:
+            scale_to_length_one(self.item_embeddings, rows, self.params.members)
 
     def _to_unit_length(
         self, rows: Float[Tensor, "rows size"]

@@ -17,6 +17,7 @@ from tronrec.models.dropout import dropout
 from tronrec.models.last_rows import LastRows
 from tronrec.models.layout import Layout
 from tronrec.models.repeated_rows import RepeatedRows
+from tronrec.ops.packed_attention import has_loops
 from tronrec.params import ModelParams
 
 FEW = 128
@@ -189,9 +190,11 @@ class Transformer(nn.Module):
         """Return the hidden state of every row; no row sees a later one."""
         rows = vectors * self.scale + self.positions(layout.position)
         rows = dropout(rows, self.dropout if self.training else 0.0)
-        attention: Attention = BlockAttention(layout, 0 if self.training else FEW)
-        if self.training and not vectors.is_cuda:
+        attention: Attention
+        if self.training and has_loops(vectors):
             attention = PairAttention(layout)
+        else:
+            attention = BlockAttention(layout, 0 if self.training else FEW)
         for block in self.blocks:
             rows = block(rows, attention)
         hidden: Tensor = self.norm(rows)

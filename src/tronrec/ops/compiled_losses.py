@@ -106,9 +106,12 @@ def _softmax_losses(arrays: Any, _penalty: Any, low: int, high: int) -> None:
     positive, negative, masked, losses = arrays
     for event in range(low, high):
         most = max(positive[event], _largest(negative[event], masked[event]))
-        total = _sum_exp(negative[event], masked[event], most)
-        total += _exp(positive[event] - most)
-        losses[event] = np.log(total) + most - positive[event]
+        others = _sum_exp(negative[event], masked[event], most)
+        if most == positive[event]:  # it may be a loss of nearly nothing
+            losses[event] = np.log1p(others)
+        else:
+            total = others + _exp(positive[event] - most)
+            losses[event] = np.log(total) + (most - positive[event])
 
 
 @summing
@@ -116,10 +119,11 @@ def _softmax_gradients(arrays: Any, _penalty: Any, low: int, high: int) -> None:
     positive, negative, masked, losses, given, of_positive, of_negative = arrays
     for event in range(low, high):
         row, out, mask = negative[event], of_negative[event], masked[event]
-        weight, normal = given[event], positive[event] + losses[event]
+        weight, normal, total = given[event], positive[event] + losses[event], ZERO
         for j in range(len(row)):
             out[j] = ZERO if mask[j] else weight * _exp(row[j] - normal)
-        of_positive[event] = weight * (_exp(-losses[event]) - ONE)
+            total += out[j]
+        of_positive[event] = -total
 
 
 @summing
@@ -193,9 +197,8 @@ def _bpr_gradients(arrays: Any, penalty: Any, low: int, high: int) -> None:
         for j in range(len(row)):
             better = ZERO if mask[j] else _exp(out[j] - top) / above
             share = ZERO if mask[j] else _exp(row[j] - most) / total
-            sigmoid = _sigmoid(own - row[j])
-            worse += better * (ONE - sigmoid)
-            slope = share - better * sigmoid
+            worse += better * _sigmoid(row[j] - own)
+            slope = share - better * _sigmoid(own - row[j])
             slope += penalty * share * (row[j] * row[j] - size + TWO * row[j])
             out[j] = ZERO if mask[j] else scale * slope
         of_positive[event] = -scale * worse

@@ -176,6 +176,11 @@ def _threads(multiplications: int) -> int:
     return min(torch.get_num_threads(), 1 + multiplications // SHARE)
 
 
+def has_loops(rows: Tensor) -> bool:
+    """Return whether compiled loops attend over rows that lie there: on a CPU."""
+    return not rows.is_cuda
+
+
 def packed_attention(
     rows: Float[Tensor, "events 3 heads size"], pairs: Pairs, dropped: int = 0
 ) -> Float[Tensor, "events heads size"]:

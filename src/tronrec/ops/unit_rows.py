@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from tronrec.ops.compiled import compiled, in_parts
 
@@ -38,14 +39,19 @@ def _scale(table: Any, rows: Any, numbers: Any, low: int, high: int) -> None:
 def scale_to_length_one(
     table: Float[Tensor, "items width"], rows: Int[Tensor, "rows"], parts: int
 ) -> None:
-    """Divide the parts of some rows by their length, in place and on a CPU.
+    """Divide the parts of some rows by their length, in place.
 
     Args:
         table: Its rows consist of so many vectors of equal size. Of an empty one, all
             numbers stay 0.
-        rows: Which rows, none twice.
+        rows: Which rows, none twice but empty ones.
         parts: Vectors of a row.
     """
+    if table.is_cuda:
+        vectors = table.index_select(0, rows).view(len(rows), parts, -1)
+        scaled = normalize(vectors, dim=-1, eps=SHORTEST)
+        table.index_copy_(0, rows, scaled.view(len(rows), -1))
+        return
     arrays = table.detach().numpy(), rows.numpy()
     threads = min(torch.get_num_threads(), 1 + len(rows) * table.shape[1] // SHARE)
     shortest = arrays[0].dtype.type(SHORTEST)
