@@ -10,11 +10,10 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from tronrec.models.encoder import Encoder, choose_encoder
 from tronrec.models.layout import Layout
-from tronrec.ops.unit_rows import scale_to_length_one
+from tronrec.ops.unit_rows import scale_to_length_one, unit_parts
 from tronrec.params import ModelParams
 from tronrec.schemas import PADDING
 
@@ -124,5 +123,4 @@ class Recommender(nn.Module):
         self, rows: Float[Tensor, "rows size"]
     ) -> Float[Tensor, "rows size"]:
         """Return rows of which the part of each member has length 1."""
-        parts = rows.reshape(-1, self.params.members, self.params.hidden_size)
-        return normalize(parts, dim=-1).reshape(-1, self.vector_size)
+        return unit_parts(rows, self.params.members)

@@ -5,14 +5,17 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import torch
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
+from torch import Tensor
 
 
 def compiled(function: Callable[..., Any], *, in_any_order: bool = False) -> Any:
@@ -33,6 +36,10 @@ def compiled(function: Callable[..., Any], *, in_any_order: bool = False) -> Any
     return compiling
 
 
+summing = partial(compiled, in_any_order=True)
+"""For a function of which sums are most of the work."""
+
+
 class Kept(FunctionCache):
     """Numba's files, of which a full disk or a damaged one costs time and no more."""
 
@@ -49,6 +56,19 @@ class Kept(FunctionCache):
         """Keep the function, if there is room."""
         with suppress(OSError):
             super().save_overload(sig, data)
+
+
+def arrays_of(*tensors: Tensor) -> tuple[Any, ...]:
+    """Return arrays for compiled functions, which rely on the order in memory.
+
+    A tensor of that order shares its memory with its array.
+    """
+    return tuple(tensor.detach().contiguous().numpy() for tensor in tensors)
+
+
+def threads_for(work: int, share: int) -> int:
+    """Return on how many threads to do some work, each a share of it at least."""
+    return min(torch.get_num_threads(), 1 + work // share)
 
 
 def in_parts(function: Callable[[int, int], Any], count: int, threads: int) -> None:

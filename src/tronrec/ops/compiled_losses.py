@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import arrays_of, in_parts, summing, threads_for
 
 SHARE = 1 << 19
 """Logits for each thread, at least: half a millisecond. This and the constants below
@@ -37,8 +37,6 @@ E1, E2, E3, E4, E5, E6 = map(
 L3, L5, L7, L9, L11, L13 = (np.float32(1 / n) for n in (3, 5, 7, 9, 11, 13))
 BIAS, MANTISSA = np.int32(127), np.int32(23)
 """Of the exponent of a float, and how many bits follow it."""
-summing = partial(compiled, in_any_order=True)
-Arrays = tuple[Any, ...]
 Given = tuple[Tensor, Tensor, Tensor]
 """Logits of positives [events] and negatives [events, negatives], and which of these do
 not count."""
@@ -161,7 +159,7 @@ def _bpr_parts(positive: Any, row: Any, masked: Any, logs: Any) -> Any:
         by the softmax, the largest of what is written, and the sum of its exponentials.
     """
     most = _largest(row, masked)
-    total, squares, top, above = ZERO, ZERO, -INFINITY, ZERO
+    total = squares = ZERO
     for j in range(len(row)):
         weight = ZERO if masked[j] else _exp(row[j] - most)
         total += weight
@@ -250,9 +248,9 @@ def gradients_of(
 
 
 def _run(work: Any, tensors: tuple[Tensor, ...], penalty: float) -> None:
-    arrays = tuple(tensor.detach().contiguous().numpy() for tensor in tensors)
-    threads = min(torch.get_num_threads(), 1 + tensors[1].numel() // SHARE)
-    in_parts(partial(work, arrays, np.float32(penalty)), len(tensors[0]), threads)
+    threads = threads_for(tensors[1].numel(), SHARE)
+    todo = partial(work, arrays_of(*tensors), np.float32(penalty))
+    in_parts(todo, len(tensors[0]), threads)
 
 
 def is_compiled(

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import arrays_of, compiled, in_parts
 from tronrec.ops.largest import BLOCK, LANES, find_maxima, in_order, kth_largest
 from tronrec.ops.topk import lowest, topk
 
@@ -105,9 +105,7 @@ def _choose_in_one_pass(
         own,
         (targets, kept, masked),
     )
-    arrays = tuple(
-        tuple(tensor.contiguous().numpy() for tensor in part) for part in given
-    )
+    arrays = tuple(arrays_of(*part) for part in given)
     flip = np.int32(ALL_BUT_SIGN if scores.is_floating_point() else 0)
     threads = torch.get_num_threads()
     in_parts(partial(_choose, arrays, k, flip), len(scores), threads)

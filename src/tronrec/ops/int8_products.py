@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import arrays_of, compiled, in_parts, threads_for
 
 GROUP = 16
 """Rows of which only the largest product is kept. This and the constants below belong
@@ -143,9 +143,8 @@ def group_maxima(
     """
     groups, events = -(-len(rows) // GROUP), len(states)
     maxima = torch.empty(events, groups, dtype=torch.int32)
-    given = rows.contiguous(), states.contiguous(), maxima
-    arrays: tuple[Any, ...] = tuple(tensor.numpy() for tensor in given)
-    threads = min(torch.get_num_threads(), 1 + len(rows) * events // SHARE)
+    arrays = arrays_of(rows, states, maxima)
+    threads = threads_for(len(rows) * events, SHARE)
     in_parts(partial(_group_maxima, *arrays), groups, threads)
     return maxima
 
@@ -169,6 +168,5 @@ def find_members(
     """
     groups = int((maxima >= least[:, None]).sum())
     found = torch.empty(2, GROUP * groups, dtype=torch.int64)
-    given = rows.contiguous(), states.contiguous(), maxima, least, found
-    count = _find_members(*(tensor.numpy() for tensor in given))
+    count = _find_members(*arrays_of(rows, states, maxima, least, found))
     return found[0, :count], found[1, :count]

@@ -15,7 +15,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import arrays_of, compiled, in_parts
 from tronrec.ops.int8_products import products_with_one
 from tronrec.ops.largest import BLOCK, LANES, find_maxima, kth_largest
 from tronrec.ops.scratch import Scratch
@@ -128,17 +128,12 @@ def best_rows(
             if events * (items.shape[1] + more) > MOST:
                 return None
             items, values = (pad(part, (0, more)) for part in (items, values))
-        found = _arrays(items, values, counts, least, limits)
-        arrays = *_arrays(products, doubts[0]), found
+        found = arrays_of(items, values, counts, least, limits)
+        arrays = *arrays_of(products, doubts[0]), found
         in_parts(partial(_add_tile, arrays, (first, count, k)), events, threads)
-    found = _arrays(items, values, counts, least, limits)
-    arrays = *_arrays(rows, fine, doubts), found
+    found = arrays_of(items, values, counts, least, limits)
+    arrays = *arrays_of(rows, fine, doubts), found
     in_parts(partial(_look_closer, arrays, k), events, threads)
     longest = int(counts.max())
     event, place = (torch.arange(longest) < counts[:, None]).nonzero(as_tuple=True)
     return event, items[event, place].long()
-
-
-def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    """Return arrays for compiled functions, which rely on the order in memory."""
-    return tuple(tensor.contiguous().numpy() for tensor in tensors)

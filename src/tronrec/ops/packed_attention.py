@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd import Function
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import arrays_of, compiled, in_parts, summing, threads_for
 
 LEVELS = 256
 """Dropout rates are multiples of one of so many. This and the functions below belong
@@ -24,7 +24,6 @@ here: what was compiled is kept until this file changes."""
 SHARE = 2_000_000
 """Multiplications for each thread, at least: half a millisecond. For less, another one
 costs more than it spares, since a thread of torch's may be spinning there."""
-summing = partial(compiled, in_any_order=True)
 
 
 @compiled
@@ -144,11 +143,11 @@ class _PackedAttention(Function):
         weights, kept = rows.new_empty(2, heads * pairs.count)
         out = torch.empty_like(rows[:, 0])
         seed = int(torch.empty((), dtype=torch.int64).random_()) if dropped else 0
-        arrays = _arrays(rows, pairs.first, pairs.places, weights, kept, out)
+        arrays = arrays_of(rows, pairs.first, pairs.places, weights, kept, out)
         numbers = size**-0.5, LEVELS / (LEVELS - dropped)
         scale, factor = map(arrays[0].dtype.type, numbers)
         work = partial(_attend, arrays, (scale, factor, seed, dropped))
-        context.threads = _threads(2 * len(weights) * size)
+        context.threads = threads_for(2 * len(weights) * size, SHARE)
         in_parts(work, len(rows), context.threads)
         context.save_for_backward(rows, weights, kept)
         context.pairs, context.numbers = pairs, (scale, factor)
@@ -161,19 +160,10 @@ class _PackedAttention(Function):
         rows, weights, kept = context.saved_tensors
         found, pairs = torch.zeros_like(rows), context.pairs
         known = rows, pairs.first, pairs.places, weights, kept
-        work = partial(
-            _differentiate, _arrays(*known, gradients[0], found), context.numbers
-        )
+        arrays = arrays_of(*known, gradients[0], found)
+        work = partial(_differentiate, arrays, context.numbers)
         in_parts(work, len(rows), context.threads)
         return found, None, None
-
-
-def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(tensor.detach().contiguous().numpy() for tensor in tensors)
-
-
-def _threads(multiplications: int) -> int:
-    return min(torch.get_num_threads(), 1 + multiplications // SHARE)
 
 
 def has_loops(rows: Tensor) -> bool:

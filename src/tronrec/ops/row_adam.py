@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import compiled, in_parts, threads_for
 from tronrec.ops.sparse_grad import SparseGradient
 
 Moments = tuple[Float[Tensor, "items size"], Float[Tensor, "items size"]]
@@ -70,7 +70,7 @@ def _move_in_one_pass(
     arrays: tuple[Any, ...] = tuple(tensor.detach().numpy() for tensor in given)
     constants = rate, root, 1 - BETAS[0], BETAS[1], 1 - BETAS[1], EPSILON
     typed = tuple(arrays[0].dtype.type(number) for number in constants)
-    threads = min(torch.get_num_threads(), 1 + values.numel() // SHARE)
+    threads = threads_for(values.numel(), SHARE)
     in_parts(partial(_move, arrays, typed), len(values), threads)
 
 

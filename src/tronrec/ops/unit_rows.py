@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tronrec.ops.compiled import compiled, in_parts
+from tronrec.ops.compiled import in_parts, summing, threads_for
 
 SHARE = 1 << 18
 """Numbers for each thread, at least: a tenth of a millisecond."""
@@ -21,7 +20,7 @@ SHORTEST = 1e-12
 """Shorter vectors are divided by this instead of by their length."""
 
 
-@partial(compiled, in_any_order=True)
+@summing
 def _scale(table: Any, rows: Any, numbers: Any, low: int, high: int) -> None:
     parts, shortest = numbers
     size = table.shape[1] // parts
@@ -36,6 +35,15 @@ def _scale(table: Any, rows: Any, numbers: Any, low: int, high: int) -> None:
                 vector[i] /= length
 
 
+def unit_parts(
+    rows: Float[Tensor, "rows width"], parts: int
+) -> Float[Tensor, "rows width"]:
+    """Return rows of which each of so many parts of equal size has length 1."""
+    width = rows.shape[1]
+    vectors = rows.reshape(-1, parts, width // parts)
+    return normalize(vectors, dim=-1, eps=SHORTEST).reshape(-1, width)
+
+
 def scale_to_length_one(
     table: Float[Tensor, "items width"], rows: Int[Tensor, "rows"], parts: int
 ) -> None:
@@ -48,11 +56,9 @@ def scale_to_length_one(
         parts: Vectors of a row.
     """
     if table.is_cuda:
-        vectors = table.index_select(0, rows).view(len(rows), parts, -1)
-        scaled = normalize(vectors, dim=-1, eps=SHORTEST)
-        table.index_copy_(0, rows, scaled.view(len(rows), -1))
+        table.index_copy_(0, rows, unit_parts(table.index_select(0, rows), parts))
         return
     arrays = table.detach().numpy(), rows.numpy()
-    threads = min(torch.get_num_threads(), 1 + len(rows) * table.shape[1] // SHARE)
+    threads = threads_for(len(rows) * table.shape[1], SHARE)
     shortest = arrays[0].dtype.type(SHORTEST)
     in_parts(partial(_scale, *arrays, (parts, shortest)), len(rows), threads)
