@@ -5,6 +5,7 @@ import torch
 
 from tronrec.device import choose_device, coarse_dtype, search_dtype, training_dtype
 from tronrec.errors import UserError
+from tronrec.ops import int8_matmul
 
 
 def test_a_device_is_named_or_found():
@@ -25,7 +26,8 @@ def test_the_processor_decides_the_coarse_precision(monkeypatch, has):
     assert isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
     assert isinstance(torch.cpu._is_vnni_supported(), bool)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has)
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: has)
+    monkeypatch.setattr(int8_matmul, "has_instruction", lambda: has)
+    monkeypatch.setattr(int8_matmul, "has_loops", lambda: False)
     cpu = torch.device("cpu")
     assert coarse_dtype(cpu) == (torch.bfloat16 if has else torch.float32)
     assert search_dtype(cpu) == (torch.int8 if has else torch.float32)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from tronrec.errors import UserError
+from tronrec.ops.int8_matmul import multiplies_int8
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,11 @@ def coarse_dtype(device: torch.device) -> torch.dtype:
 
 
 def search_dtype(device: torch.device) -> torch.dtype:
-    """Return int8 on a CPU that multiplies it natively, `coarse_dtype` elsewhere.
+    """Return int8 on a CPU that multiplies it fast, `coarse_dtype` elsewhere.
 
     For a search of which nothing is promised but that most of the best are found.
     """
-    if device.type == "cpu" and torch.cpu._is_vnni_supported():
+    if device.type == "cpu" and multiplies_int8():
         return torch.int8
     return coarse_dtype(device)
 

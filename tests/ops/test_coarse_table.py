@@ -6,7 +6,6 @@ from tronrec.ops.quantized_table import (
     QuantizedStates,
     QuantizedTable,
     WholeStates,
-    multiplies_int8,
 )
 from tronrec.ops.rounded_table import RoundedStates, RoundedTable
 
@@ -102,12 +101,3 @@ def test_states_are_fine_where_a_column_is_wide(excess, size):
         stored @ quantized.rows.long().T,
         states.whole.long() @ quantized.rows[:, :size].long().T,
     )
-
-
-def test_int8_is_believed_only_where_products_are_right(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
-    answer = multiplies_int8.__wrapped__  # which is not kept
-    for right in (True, False):
-        found = torch.tensor(64 * 127**2 - (not right))
-        monkeypatch.setattr(torch, "_int_mm", lambda *_, found=found: found)
-        assert answer() == right

@@ -6,21 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tronrec.ops import int8_search
+from tronrec.ops.int8_matmul import multiplies_int8, state_levels
 from tronrec.ops.int8_search import BLOCK, best_rows
-from tronrec.ops.quantized_table import multiplies_int8
 from tronrec.ops.scratch import Scratch
 
 pytestmark = pytest.mark.skipif(
-    not multiplies_int8(), reason="the processor does not multiply int8 natively"
+    not multiplies_int8(), reason="the processor has no fast product of int8"
 )
 
 
 def draw(seed, rows, events, largest):
     generator = torch.Generator().manual_seed(seed)
-    shapes = (rows, 32), (events, 32)
+    kinds = ((rows, 32), largest), ((events, 32), min(largest, state_levels()))
     return [
-        torch.randint(-largest, largest + 1, shape, generator=generator).to(torch.int8)
-        for shape in shapes
+        torch.randint(-most, most + 1, shape, generator=generator).to(torch.int8)
+        for shape, most in kinds
     ]
 
 

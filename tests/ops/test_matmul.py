@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tronrec.ops.int8_matmul import state_levels
 from tronrec.ops.matmul import all_products, coarse_products
 from tronrec.ops.scratch import Scratch
 
@@ -23,7 +24,7 @@ def test_coarse_products_are_those_of_whole_numbers(events, items):
     hidden = torch.randn(events, SIZE) * torch.rand(events, 1)
     vectors = torch.randn(items, SIZE)
     before = hidden.clone()
-    states = (hidden / (hidden.abs().amax(1, keepdim=True) / 127)).round()
+    states = (hidden / (hidden.abs().amax(1, keepdim=True) / state_levels())).round()
     whole = (vectors / (vectors.abs().max() / 127)).round() if items else vectors
     products, unit = coarse_products(hidden, vectors.clone(), torch.int8, Scratch())
     assert torch.equal(hidden, before)

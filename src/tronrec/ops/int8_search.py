@@ -1,7 +1,7 @@
 """The best of many products in int8, tile by tile, for many hidden states at once.
 
-Processors that multiply int8 natively do it at twice the rate of any other precision,
-so fast that whatever is done with the products in memory would take longer. Here those
+Processors multiply int8 at twice the rate of any other precision or more, so fast that
+whatever is done with the products in memory would take longer. Here those
 of some rows at a time stay in the cache, where what may belong to the best is taken out
 of them. The least that it must have rises from tile to tile.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tronrec.ops.compiled import arrays_of, compiled, in_parts
+from tronrec.ops.int8_matmul import int8_products
 from tronrec.ops.int8_products import products_with_one
 from tronrec.ops.largest import BLOCK, LANES, find_maxima, kth_largest
 from tronrec.ops.scratch import Scratch
@@ -122,7 +123,7 @@ def best_rows(
         count, missing = len(tile), -len(tile) % BLOCK
         tile = pad(tile, (0, 0, 0, missing)) if missing else tile
         products = for_products.take(coarse, len(coarse), len(tile), dtype=torch.int32)
-        torch._int_mm(coarse, tile.T, out=products)
+        int8_products(coarse, tile, products)
         if int(counts.max()) + len(tile) > items.shape[1]:
             more = min(items.shape[1] + TILE, most - items.shape[1])
             if events * (items.shape[1] + more) > MOST:

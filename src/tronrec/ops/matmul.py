@@ -5,6 +5,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn.functional import pad
 
+from tronrec.ops.int8_matmul import LEVELS, int8_products, state_levels
 from tronrec.ops.scratch import Scratch
 
 TILE = 512
@@ -14,8 +15,6 @@ ROWS = 32
 """A multiple of so many rows goes into a product in bfloat16 or int8. A CPU makes a
 kernel for each shape, which takes longer than a layer's product, and keeps those of a
 few shapes; batches come with any number of events."""
-LEVELS = 127
-"""The largest whole number that a component of a vector becomes in int8."""
 
 
 def rows_to_fill(rows: int) -> int:
@@ -66,14 +65,14 @@ def all_products(
 
 
 def quantize(
-    rows: Float[Tensor, "rows size"], largest: Float[Tensor, "..."]
+    rows: Float[Tensor, "rows size"], largest: Float[Tensor, "..."], levels: int
 ) -> tuple[Int[Tensor, "rows size"], Float[Tensor, "..."]]:
-    """Return the rows as int8, and the unit in which `largest` is 127.
+    """Return the rows as int8, and the unit in which `largest` is `levels`.
 
     The rows themselves are overwritten: memory for one more copy of them costs as much
     as all the rest.
     """
-    unit = (largest / LEVELS).clamp(min=torch.finfo(rows.dtype).tiny)
+    unit = (largest / levels).clamp(min=torch.finfo(rows.dtype).tiny)
     return rows.div_(unit).round_().to(torch.int8), unit
 
 
@@ -100,8 +99,10 @@ def coarse_products(
         return all_products(hidden, vectors.to(dtype), scratch), hidden.new_ones(1)
     events = len(hidden)
     states = pad(hidden, (0, 0, 0, rows_to_fill(events)))
-    states, of_event = quantize(states, states.abs().amax(1, keepdim=True))
-    items, of_items = quantize(vectors, torch.stack(vectors.aminmax()).abs().amax())
+    most = states.abs().amax(1, keepdim=True)
+    states, of_event = quantize(states, most, state_levels())
+    most = torch.stack(vectors.aminmax()).abs().amax()
+    items, of_items = quantize(vectors, most, LEVELS)
     out = scratch.take(states, len(states), len(items), dtype=torch.int32)
-    products = torch._int_mm(states, items.T, out=out)
+    products = int8_products(states, items, out)
     return products[:events], of_event[:events] * of_items

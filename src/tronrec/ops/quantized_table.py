@@ -2,10 +2,8 @@
 
 A few hidden states are int16, and their products compiled (`int8_products`): none
 leaves the registers. Many are int8 like the rows, where the processor multiplies that
-natively (`int8_search`); what is left is looked at with int16.
+fast (`int8_search`); what is left is looked at with int16.
 """
-
-from functools import cache
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -13,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tronrec.ops.coarse_table import ACCUMULATION, SLAB, longest, search_groups
+from tronrec.ops.int8_matmul import LEVELS, multiplies_int8, state_levels
 from tronrec.ops.int8_products import WIDTH, find_members, group_maxima
 from tronrec.ops.int8_search import best_rows
-from tronrec.ops.matmul import LEVELS, ROWS, rows_to_fill
+from tronrec.ops.matmul import rows_to_fill
 from tronrec.ops.scratch import Scratch
 from tronrec.schemas import PADDING
 
@@ -26,18 +25,6 @@ MANY = 4_096
 TINY = torch.finfo(torch.float32).tiny
 WORD, SHORT = torch.iinfo(torch.int32), torch.iinfo(torch.int16)
 """What products of quantized rows and states are, and the components of few states."""
-
-
-@cache
-def multiplies_int8() -> bool:
-    """Return whether the processor multiplies int8 natively, and torch makes use of it.
-
-    Without such an instruction products may be wrong: sums of two exceed 16 bits.
-    """
-    if not torch.cpu._is_vnni_supported():
-        return False
-    extreme = torch.full((ROWS, 64), LEVELS, dtype=torch.int8)
-    return bool((torch._int_mm(extreme, extreme.T) == 64 * LEVELS**2).all())
 
 
 class QuantizedTable:
@@ -105,7 +92,7 @@ class QuantizedTable:
         self, hidden: Float[Tensor, "events size"], k: int
     ) -> tuple[Int[Tensor, "found"], Int[Tensor, "found"]]:
         fine = QuantizedStates(self, hidden)
-        coarse = WholeStates(self, hidden, LEVELS * self.copies.float())
+        coarse = WholeStates(self, hidden, state_levels() * self.copies.float())
         found = best_rows(
             self.rows[PADDING + 1 :],
             (fine.states, self._divide(coarse.whole)),

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tronrec.ops.huge_pages import on_huge_pages
 from tronrec.ops.row_adam import adam_rows
 from tronrec.ops.session_gradient import ItemGradient
 from tronrec.params import TrainingParams
@@ -50,7 +51,7 @@ class RowAdam(RowOptimizer):
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with moments of zero; `table` is updated in place."""
         self.steps = 0
-        self.mean, self.square = torch.zeros_like(table), torch.zeros_like(table)
+        self.mean, self.square = _filled_like(table, 0), _filled_like(table, 0)
         super().__init__(table, mean=self.mean, square=self.square)
 
     def step(self, gradients: ItemGradient, learning_rate: float) -> None:
@@ -79,7 +80,7 @@ class RowAdagrad(RowOptimizer):
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with small sums of squares; `table` is updated in place."""
-        self.sum = torch.full_like(table, ADAGRAD_START)
+        self.sum = _filled_like(table, ADAGRAD_START)
         super().__init__(table, sum=self.sum)
 
     @torch.no_grad()
@@ -91,6 +92,11 @@ class RowAdagrad(RowOptimizer):
             update = values / total.sqrt_()
             moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
             self.table.index_copy_(0, rows, moved)
+
+
+def _filled_like(table: Tensor, value: float) -> Tensor:
+    """Return a table as large, with the same number everywhere."""
+    return on_huge_pages(torch.empty_like(table)).fill_(value)
 
 
 def _split(gradients: ItemGradient) -> Iterator[tuple[Tensor, Tensor]]:
