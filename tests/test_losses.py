@@ -38,6 +38,14 @@ def test_values_match_the_formula(pair, seed):
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_row_of_hits_may_be_that_of_all(pair, dtype):
+    positive, negative = torch.randn(5, dtype=dtype), torch.randn(5, 9, dtype=dtype)
+    hit = torch.rand(1, 9) < 0.3
+    expected = pair[0](positive, negative, hit.expand(5, 9).clone())
+    torch.testing.assert_close(pair[0](positive, negative, hit), expected)
+
+
 def test_gradients_match_differences(pair):
     positive = torch.randn(4, dtype=torch.float64, requires_grad=True)
     negative = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)

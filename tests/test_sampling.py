@@ -1,6 +1,8 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from reference.data import random_sessions
 from reference.model import all_negatives
 from tronrec.batches import Batch, SessionBatches
+from tronrec.data.packed import PackedSessions
 from tronrec.params import SamplingParams
 from tronrec.sampling import NegativeSampler, draw_in_batch, draw_uniform
 from tronrec.training.hard_negatives import HardestNegatives, keep_all
@@ -63,6 +66,38 @@ def test_in_batch_draws_the_clicks_of_all_others_equally():
         counts, mine = torch.bincount(rows, minlength=12), own[number]
         assert not counts[mine].any()
         assert_equally_likely(counts[[row for row in range(12) if row not in mine]])
+
+
+def test_without_others_nothing_is_drawn_from_them():
+    drawn = draw_in_batch(torch.tensor([3]), torch.tensor([0, 0]), 5, torch.Generator())
+    assert drawn.tolist() == [[0] * 5] * 2
+
+
+@pytest.mark.parametrize("in_batch", ["elementwise", "sessionwise", "batchwise"])
+@pytest.mark.parametrize("uniform", ["elementwise", "sessionwise", "batchwise"])
+@pytest.mark.parametrize("top_k", [None, 4, 10])
+def test_a_session_alone_in_its_batch_has_uniform_negatives(in_batch, uniform, top_k):
+    params = SamplingParams(
+        uniform=6,
+        uniform_granularity=uniform,
+        in_batch=5,
+        in_batch_granularity=in_batch,
+        top_k=top_k,
+    )
+    clicks = np.array([1, 2, 3], np.int32)
+    sessions = PackedSessions(clicks, np.array([0, 3]))
+    batches = SessionBatches(sessions, torch.device("cpu"))
+    (batch,) = batches.epoch(batch_size=2, window=9, generator=np.random.default_rng(0))
+    generator = torch.Generator().manual_seed(0)
+    candidates = NegativeSampler(params, 500).draw(batch, generator)
+    assert candidates.mask_in_batch().all()
+    negatives = keep_all(candidates)
+    if top_k is not None:
+        hidden, table = torch.randn(2, 8), torch.randn(501, 8)
+        negatives = HardestNegatives(top_k, torch.float32).choose(
+            hidden, table, candidates
+        )
+    assert ((~negatives.masked).sum(1) == min(6, top_k or 6)).all()
 
 
 granularities = st.sampled_from(["elementwise", "sessionwise", "batchwise"])

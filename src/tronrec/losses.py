@@ -38,6 +38,7 @@ class _InLoops(Function):
         negative: Float[Tensor, "events negatives"],
         masked: Bool[Tensor, "events negatives"],
     ) -> Float[Tensor, ""]:
+        masked = masked.expand_as(negative)
         losses = losses_of(name, (positive, negative, masked), penalty)
         context.save_for_backward(positive, negative, masked, losses)
         context.name, context.penalty = name, penalty

@@ -41,8 +41,8 @@ def draw_in_batch(
 ) -> Int[Tensor, "rows {count}"]:
     """Draw clicks of the other sessions, as indices into `Batch.clicks`.
 
-    Every click of the others is equally likely, so items come by their frequency. The
-    batch must have two sessions at least.
+    Every click of the others is equally likely, so items come by their frequency. Where
+    there are no others, the first click stands for them (`Candidates.mask_in_batch`).
 
     Args:
         lengths: Clicks of each session of the batch.
@@ -50,6 +50,8 @@ def draw_in_batch(
         count: Draws for each.
         generator: Source of the draws, on the device of the lengths.
     """
+    if len(lengths) == 1:
+        return session.new_zeros(len(session), count)
     ends = lengths.cumsum(0)
     length, begin = lengths[session, None], (ends - lengths)[session, None]
     share: Float[Tensor, "rows {count}"] = torch.rand(
@@ -119,6 +121,8 @@ class Candidates:
         A batchwise draw serves all sessions, so some of its clicks are a session's own.
         """
         masked = self._mask_items(self.in_batch_items)
+        if len(self.batch.lengths) == 1:  # nothing is of another session
+            return torch.ones_like(masked)
         if self.params.in_batch_granularity == "batchwise":
             session = self.batch.session_of_click[self.in_batch]
             masked |= session == self.batch.session[:, None]

@@ -118,6 +118,17 @@ def test_ties_count_against_the_target(twins):
     assert rank == twins + int((scores[twins:] > scores[0]).sum())
 
 
+@pytest.mark.parametrize("size", [99, 100, 104])
+def test_a_model_that_tells_no_items_apart_finds_nothing(size):
+    """Wherever their equal vectors lie, and with a bias, a number more (trap 1)."""
+    torch.manual_seed(size)
+    params = ModelParams(hidden_size=size, window=4, layers=1, item_bias=True)
+    model = Recommender(params, 60)
+    model.item_embeddings.data[1:] = torch.randn(size + 1)
+    sessions = random_sessions(0, sessions=60, num_items=60, longest=6)
+    assert (rank_targets(model, PLAIN, sessions, depth=20).ranks > 20).all()
+
+
 def test_half_precision_ties_are_told_apart():
     """Scores that are equal in bfloat16 are ranked by float32 (trap 1)."""
     model = make_model(0, 400)

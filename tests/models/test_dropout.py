@@ -14,6 +14,12 @@ def test_rate_and_mean(rate):
     assert len(dropped.unique()) == 2
 
 
+@pytest.mark.parametrize("rate", [0.998, 0.999, 0.9999])
+def test_a_rate_near_one_leaves_some(rate):
+    kept = dropout(torch.ones(100_000), rate) != 0
+    assert kept.double().mean().item() == pytest.approx(1 / 256, abs=0.002)
+
+
 def test_gradient_passes_where_the_value_does():
     values = torch.randn(50, 7, requires_grad=True)
     dropped = dropout(values, 0.4)

@@ -76,6 +76,15 @@ def test_a_wide_column_and_what_all_share_do_not_coarsen_the_others():
     assert (wide.scale != 1).sum() == 1 and wide.scale[5] == 128
 
 
+@pytest.mark.parametrize("length", [1e10, 1e18])
+def test_no_item_is_lost_to_states_whose_squares_overflow(length):
+    table = torch.zeros(3, 16)
+    table[1, 0] = table[2, 1] = 1
+    quantized = QuantizedTable(table, largest_norm(table))
+    event, row = quantized.search(torch.full((1, 16), length), 2)
+    assert row.tolist() == [1, 2] and event.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("table", [torch.zeros(20, 5), torch.ones(20, 5)])
 def test_rows_that_are_all_the_same(table):
     states = ask("int8", table, torch.zeros(2, 5))

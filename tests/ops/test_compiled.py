@@ -1,6 +1,7 @@
 import importlib
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -62,6 +63,52 @@ def test_it_is_compiled_where_the_disk_is_full(double):
     with no_file_above(100):
         assert compiled(double)(21) == 42
     assert compiled(double)(21) == 42
+
+
+def changed(double, tmp_path):
+    """The same function after its file has changed; the module is another process's."""
+    source = (tmp_path / "doubling.py").read_text()
+    (tmp_path / "doubling.py").write_text(source.replace("2 *", "1000 *"))
+    importlib.invalidate_caches()
+    module._version_of.cache_clear()
+    return importlib.reload(sys.modules["doubling"]).double
+
+
+@pytest.mark.parametrize("size", [0, 2_000])
+def test_what_was_kept_of_an_earlier_version_is_not_taken(double, tmp_path, size):
+    """Where the disk is full there is an index at most, and not what it speaks of."""
+    assert compiled(double)(21) == 42
+    now = changed(double, tmp_path)
+    with no_file_above(size):
+        assert compiled(now)(21) == 21_000
+    assert compiled(now)(21) == 21_000
+
+
+def test_what_lies_beside_a_function_is_part_of_its_version(double, tmp_path):
+    """It may call it, or take a constant from there."""
+    compiled(double)(21)
+    (tmp_path / "beside.py").write_text("FACTOR = 2")
+    module._version_of.cache_clear()
+    again = compiled(double)
+    assert again(21) == 42 and not again.stats.cache_hits
+
+
+AT_THE_END = """
+import threading, time
+from tronrec.ops.compiled import in_parts
+def late():
+    time.sleep(0.5)
+    in_parts(lambda low, high: print("did", low, high), 4, 2)
+threading.Thread(target=late).start()
+"""
+
+
+def test_work_goes_on_while_the_interpreter_ends():
+    """It starts no threads any more, though those of a user still run."""
+    found = subprocess.run(
+        [sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=True
+    )
+    assert sorted(found.stdout.split("\n")) == ["", "did 0 2", "did 2 4"]
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3, 20])

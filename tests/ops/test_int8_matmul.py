@@ -77,6 +77,13 @@ def test_a_number_of_states_that_does_not_fit_is_refused():
         loop_products(states, items, nothing(states, items))
 
 
+@needs_loops
+def test_memory_with_gaps_is_refused():
+    states, items = draw(0, 4, 6, 8)
+    with pytest.raises(ValueError, match="follow one another"):
+        loop_products(states, items, torch.zeros(4, 12, dtype=torch.int32)[:, ::2])
+
+
 @pytest.mark.skipif(not multiplies_int8(), reason="neither VNNI nor AVX2")
 @pytest.mark.parametrize("size", [16, 200])
 def test_the_way_that_is_chosen_is_right(size):

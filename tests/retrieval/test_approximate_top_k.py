@@ -67,6 +67,14 @@ def test_a_list_that_the_cells_cannot_fill_is_exact(small, table):
     assert best(index, hidden, deep) == best(exact, hidden, deep)
 
 
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_a_broken_state_is_refused(small, table, value):
+    hidden = torch.randn(2, SIZE)
+    hidden[1, 3] = value
+    with pytest.raises(UserError, match="scores are not finite"):
+        ApproximateTopK(table, torch.float32).search(hidden, K)
+
+
 def test_a_small_catalogue_is_searched_exactly(table):
     with pytest.raises(UserError, match=r"of 3,000 items.*set search to exact"):
         ApproximateTopK(table, torch.float32)

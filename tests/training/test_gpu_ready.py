@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from reference.data import random_sessions
 from tronrec.ops.sparse_grad import UnsummedGradient, sum_by_item
 from tronrec.params import SystemParams
+from tronrec.training import loop
 from tronrec.training.loop import Trainer, TrainingSessions
 
 cpu = torch.device("cpu")
@@ -95,7 +96,8 @@ SASREC = {
     ],
 )
 @pytest.mark.parametrize("members", [1, 2])
-def test_an_epoch_waits_once_for_its_loss(sampling, loss, members):
+def test_an_epoch_waits_once_for_its_loss(sampling, loss, members, monkeypatch):
+    monkeypatch.setattr(loop, "search_dtype", lambda _: torch.bfloat16)  # as on a GPU
     model = {"hidden_size": 8, "feed_forward": 8, "window": 6, "members": members}
     params = SystemParams.model_validate(
         {

@@ -23,6 +23,13 @@ def test_where_nothing_tells_the_peak_it_is_unknown(tmp_path, monkeypatch):
     assert peak_bytes(cpu) is None
 
 
+@pytest.mark.skipif(not memory.CLEAR.exists(), reason="only Linux tells the peak")
+def test_where_it_may_not_be_reset_the_peak_is_an_earlier_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "CLEAR", tmp_path)  # a folder cannot be written to
+    reset_peak(cpu)
+    assert peak_bytes(cpu) > 0
+
+
 def test_freed_memory_is_given_back_where_the_c_library_can(monkeypatch):
     given: list[int] = []
     monkeypatch.setattr(memory, "TRIM", given.append)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tronrec.models.dropout import LEVELS, dropout
+from tronrec.models.dropout import dropout, dropped_levels
 from tronrec.models.layout import Layout
 from tronrec.ops.packed_attention import Pairs, packed_attention
 
@@ -141,5 +141,5 @@ class PairAttention:
     ) -> Float[Tensor, "events heads*size"]:
         """Return, for each row, the values it attends to, summed by their weights."""
         precise = torch.promote_types(rows.dtype, torch.float32)
-        dropped = round(rate * LEVELS)
-        return packed_attention(rows.to(precise), self.pairs, dropped).flatten(1)
+        attended = packed_attention(rows.to(precise), self.pairs, dropped_levels(rate))
+        return attended.flatten(1)

@@ -7,13 +7,19 @@ from torch.nn import functional
 LEVELS = 256
 
 
+def dropped_levels(rate: float) -> int:
+    """Return of how many bytes a value is set to zero, at that rate: never of all."""
+    return min(round(rate * LEVELS), LEVELS - 1)
+
+
 def dropout(values: Tensor, rate: float) -> Tensor:
     """Set a random share of `values` to zero, and scale the others to keep the mean.
 
-    One byte decides, so the rate is rounded to a multiple of 1/256. Draws come from the
-    default generator of the values' device. On a GPU torch's own takes one operation.
+    One byte decides, so the rate is rounded to a multiple of 1/256 below 1. Draws come
+    from the default generator of the values' device. On a GPU torch's own takes one
+    operation.
     """
-    dropped = round(rate * LEVELS)
+    dropped = dropped_levels(rate)
     if dropped == 0:
         return values
     if values.is_cuda:

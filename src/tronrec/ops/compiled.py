@@ -3,17 +3,19 @@
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
 from torch import Tensor
 
@@ -40,8 +42,37 @@ summing = partial(compiled, in_any_order=True)
 """For a function of which sums are most of the work."""
 
 
+@cache
+def _version_of(folder: Path) -> str:
+    """Return a word that changes with the source files of a folder."""
+    digest = sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class Kept(FunctionCache):
-    """Numba's files, of which a full disk or a damaged one costs time and no more."""
+    """Numba's files, of which a full disk or a damaged one costs time and no more.
+
+    Each version of a function and of what lies beside it has files of its own. Numba
+    looks at the function's file alone, though it may call others; and it writes what
+    files hold before them, so that those of an earlier version would be taken for those
+    that a full disk, a kill or another process has kept it from writing.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Find the files, which need not be there.
+
+        Raises:
+            RuntimeError: No folder may be written.
+        """
+        super().__init__(function)
+        version = _version_of(Path(function.__code__.co_filename).parent)
+        self._cache_file = IndexDataCacheFile(
+            cache_path=self._cache_path,
+            filename_base=f"{self._impl.filename_base}-{version}",
+            source_stamp=self._impl.locator.get_source_stamp(),
+        )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the function, or None if it is to be compiled."""
@@ -66,6 +97,20 @@ def arrays_of(*tensors: Tensor) -> tuple[Any, ...]:
     return tuple(tensor.detach().contiguous().numpy() for tensor in tensors)
 
 
+def flat_rows(table: Tensor) -> tuple[Any, int]:
+    """Return a table's memory from its first number on, and numbers from row to row.
+
+    It may be some columns of a wider table: nothing is copied. A row's place is its
+    number times the second.
+    """
+    table = table.detach()
+    if table.stride(-1) != 1:
+        table = table.contiguous()
+    step, (rows, size) = table.stride(0), table.shape
+    numbers = (rows - 1) * step + size if rows else 0
+    return table.as_strided((numbers,), (1,)).numpy(), step
+
+
 def threads_for(work: int, share: int) -> int:
     """Return on how many threads to do some work, each a share of it at least."""
     return min(torch.get_num_threads(), 1 + work // share)
@@ -81,14 +126,21 @@ def in_parts(function: Callable[[int, int], Any], count: int, threads: int) -> N
         function(0, count)
         return
     cuts = [count * part // threads for part in range(threads + 1)]
-    first, *others = pairwise(cuts)
-    parts = [_helpers.of(threads - 1).submit(function, *part) for part in others]
+    parts = list(pairwise(cuts))
+    others: list[Future[Any]] = []
     try:
-        function(*first)
+        with suppress(
+            RuntimeError
+        ):  # the interpreter ends: there are no threads any more
+            while len(parts) > 1:
+                others.append(_helpers.of(threads - 1).submit(function, *parts[-1]))
+                parts.pop()
+        for part in parts:
+            function(*part)
     finally:  # they use the same memory
-        wait(parts)
-    for part in parts:
-        part.result()
+        wait(others)
+    for other in others:
+        other.result()
 
 
 class _Helpers:

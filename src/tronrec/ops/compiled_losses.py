@@ -22,8 +22,7 @@ from torch import Tensor
 from tronrec.ops.compiled import arrays_of, in_parts, summing, threads_for
 
 SHARE = 1 << 19
-"""Logits for each thread, at least: half a millisecond. This and the constants below
-belong here: what was compiled is kept until this file changes."""
+"""Logits for each thread, at least: half a millisecond."""
 LEAST, MOST = np.float32(-60), np.float32(88)
 """Of what exponentials are taken. Smaller ones are lost in every sum here, and much
 smaller ones make products slow; larger ones are no float32."""

@@ -19,8 +19,7 @@ from tronrec.ops.largest import BLOCK, LANES, find_maxima, in_order, kth_largest
 from tronrec.ops.topk import lowest, topk
 
 BUCKETS = 256
-"""Into which maxima are sorted, to find about how large the k-th is. This and the
-constants below belong here: what was compiled is kept until this file changes."""
+"""Into which maxima are sorted, to find about how large the k-th is."""
 SPARE = 8
 """Groups beyond k that are looked at, since of their columns some may be out."""
 MANY = 4

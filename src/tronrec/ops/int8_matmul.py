@@ -99,8 +99,11 @@ def loop_products(
     """Return the same by compiled loops, for components of states up to 63.
 
     Raises:
-        ValueError: The number of states is no multiple of `TOGETHER`.
+        ValueError: The number of states is no multiple of `TOGETHER`, or numbers of the
+            memory do not follow one another.
     """
+    if not out.is_contiguous():
+        raise ValueError("products go to memory in which they follow one another")
     if len(states) % TOGETHER:
         raise ValueError(f"{len(states)} states are no multiple of {TOGETHER}")
     missing = 0, -rows.shape[1] % PIECE

@@ -21,8 +21,7 @@ from numba.extending import intrinsic
 from tronrec.ops.compiled import arrays_of, compiled, in_parts, threads_for
 
 GROUP = 16
-"""Rows of which only the largest product is kept. This and the constants below belong
-here: what was compiled is kept until this file changes."""
+"""Rows of which only the largest product is kept."""
 WIDTH = 16
 """Components multiplied at once: rows have a multiple of so many."""
 TOGETHER = 4
@@ -90,7 +89,6 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, found)
 
 
-# `int8_search` compiles the first, too, and keeps it until that file changes.
 products_with_one, products_with_four = map(_products_with, (1, TOGETHER))
 
 

@@ -1,7 +1,4 @@
-"""Compiled parts of a search for the largest few of many columns.
-
-Who calls them keeps a compiled copy until its own file changes.
-"""
+"""Compiled parts of a search for the largest few of many columns."""
 
 from typing import Any
 

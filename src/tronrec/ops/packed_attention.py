@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.autograd import Function
 
 from tronrec.ops.compiled import arrays_of, compiled, in_parts, summing, threads_for
+from tronrec.ops.pair_products import dot
 
 LEVELS = 256
-"""Dropout rates are multiples of one of so many. This and the functions below belong
-here: what was compiled is kept until this file changes."""
+"""Dropout rates are multiples of one of so many."""
 SHARE = 2_000_000
 """Multiplications for each thread, at least: half a millisecond. For less, another one
 costs more than it spares, since a thread of torch's may be spinning there."""
@@ -33,14 +33,6 @@ def _is_dropped(seed: Any, number: Any, dropped: Any) -> Any:
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.int64((word ^ (word >> np.uint64(31))) & np.uint64(LEVELS - 1)) < dropped
-
-
-@summing
-def _dot(left: Any, right: Any) -> Any:
-    total = left[0] * right[0]
-    for i in range(1, len(left)):
-        total += left[i] * right[i]
-    return total
 
 
 @summing
@@ -62,7 +54,7 @@ def _attend(arrays: Any, numbers: Any, low: int, high: int) -> None:
             own = weights[place : place + count]
             most = -np.inf
             for j in range(count):
-                own[j] = scale * _dot(rows[row, 0, head], rows[begin + j, 1, head])
+                own[j] = scale * dot(rows[row, 0, head], rows[begin + j, 1, head])
                 most = max(most, own[j])
             total = own.dtype.type(0)
             for j in range(count):
@@ -99,7 +91,7 @@ def _differentiate(arrays: Any, numbers: Any, low: int, high: int) -> None:
             for j in range(count):
                 slope = weights.dtype.type(0)
                 if kept[place + j] != 0:
-                    slope = factor * _dot(of_out[row, head], rows[begin + j, 2, head])
+                    slope = factor * dot(of_out[row, head], rows[begin + j, 2, head])
                     _add(found[begin + j, 2, head], kept[place + j], of_out[row, head])
                 slopes[j] = slope
                 mean += weights[place + j] * slope

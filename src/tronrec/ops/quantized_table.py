@@ -137,10 +137,10 @@ class WholeStates:
         scaled = hidden * table.scale
         unit = (scaled.abs() / levels).amax(1, keepdim=True).clamp(min=TINY)
         rounded = (scaled / unit).round_().clamp_(-levels, levels)
-        residual = (scaled - rounded * unit).norm(dim=1)
-        margin = residual * table.norm + scaled.norm(dim=1) * table.residual
-        margin += 2 * ACCUMULATION * hidden.norm(dim=1) * table.exact_norm
-        units = margin.double() / (unit[:, 0].double() * table.unit)
+        residual = _lengths(scaled - rounded * unit)
+        margin = residual * table.norm + _lengths(scaled) * table.residual
+        margin += 2 * ACCUMULATION * _lengths(hidden) * table.exact_norm
+        units = margin / (unit[:, 0].double() * table.unit)
         self.whole = rounded.int()
         self.doubt = (2 * units).ceil().clamp(max=WORD.max).long() + 1
         """By how much a product among the best may be less than the k-th largest."""
@@ -179,6 +179,12 @@ class QuantizedStates(WholeStates):
         """Allow for the errors of both products."""
         reach: Tensor = (last.long() - self.doubt).clamp(min=WORD.min)
         return reach.int()
+
+
+def _lengths(rows: Float[Tensor, "rows size"]) -> Float[Tensor, "rows"]:
+    """Return the length of each row, in float64, which holds squares of any number."""
+    lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    return lengths
 
 
 def _excess(largest: Float[Tensor, "size"]) -> Float[Tensor, "size"]:

@@ -89,7 +89,8 @@ class PaddedRecommender(nn.Module):
             items, best.values, clicks, follow, alike, self.terms.trend
         )
         reranked = Reranked.of(reranker, shortlist)
-        return (scores - reranked.drop).scatter(1, best.indices, reranked.scores)
+        others = torch.minimum(scores - reranked.drop, reranked.worst)
+        return others.scatter(1, best.indices, reranked.scores)
 
     def _add_gains(
         self,

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tronrec.errors import UserError
-from tronrec.retrieval.exact_top_k import ExactTopK, ScoredItems
+from tronrec.retrieval.exact_top_k import NOT_FINITE, ExactTopK, ScoredItems
 from tronrec.schemas import PADDING
 
 SMALLEST = 50_000
@@ -54,7 +54,13 @@ class ApproximateTopK(ExactTopK):
         self._inverted = _build(table[PADDING + 1 :].cpu().numpy(), self.cells)
 
     def search(self, hidden: Float[Tensor, "events size"], k: int) -> ScoredItems:
-        """Return items of which most of the best `k` of each event are among."""
+        """Return items of which most of the best `k` of each event are among.
+
+        Raises:
+            UserError: A hidden state is not finite.
+        """
+        if not hidden.isfinite().all():
+            raise UserError(NOT_FINITE)
         few = min(SPARE * k, len(self.table) - PADDING - 1)
         self._inverted.nprobe = self.probes
         _, rows = self._inverted.search(hidden.cpu().numpy(), few)

@@ -245,13 +245,26 @@ class Reranked:
     """Scores of the second stage."""
     drop: Float[Tensor, "events 1"]
     """What any other item's score loses, so that none comes before one of these."""
+    worst: Float[Tensor, "events 1"]
+    """The least score of these, which others do not exceed by rounding either."""
 
     @classmethod
     def of(cls, reranker: Reranker, shortlist: Shortlist) -> Self:
         """Order the best items of events anew."""
         scores = reranker.score(shortlist)
-        least = shortlist.scores.amin(1, keepdim=True)
-        return cls(shortlist.items, scores, least - scores.amin(1, keepdim=True))
+        least, worst = (x.amin(1, keepdim=True) for x in (shortlist.scores, scores))
+        return cls(shortlist.items, scores, least - worst, worst)
+
+    def behind(
+        self, first: Float[Tensor, "..."], event: Int[Tensor, "..."]
+    ) -> Float[Tensor, "..."]:
+        """Return the final scores of items that are not of these.
+
+        Args:
+            first: Their scores of the first stage.
+            event: The event of each.
+        """
+        return torch.minimum(first - self.drop[event, 0], self.worst[event, 0])
 
     def scores_of(
         self,
@@ -263,7 +276,9 @@ class Reranked:
         place = torch.searchsorted(ordered, items.contiguous())
         place = place.clamp(max=ordered.shape[1] - 1)
         second = self.scores.gather(1, order.gather(1, place))
-        return torch.where(ordered.gather(1, place) == items, second, first - self.drop)
+        event = torch.arange(len(items), device=items.device)[:, None]
+        others = self.behind(first, event)
+        return torch.where(ordered.gather(1, place) == items, second, others)
 
 
 def count_popularity(

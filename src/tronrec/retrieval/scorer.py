@@ -71,7 +71,7 @@ class SessionScores:
         if k <= self.reranked.items.shape[1]:
             return best
         first = self._search(k)
-        after = first.score - self.reranked.drop[first.event, 0]
+        after = self.reranked.behind(first.score, first.event)
         return replace(first, score=after).update(best)
 
     def first_stage(self, k: int) -> tuple[Tensor, Tensor]:
