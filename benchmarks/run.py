@@ -21,7 +21,7 @@ from timing import in_turns, product_rate, timed, usual
 
 from data import DIGINETICA, OTTO, Case, draw_sessions
 from serving import Load, served
-from tronrec.device import choose_device, search_dtype
+from tronrec.device import choose_device, coarse_dtype, search_dtype
 from tronrec.evaluation.ranking import rank_targets
 from tronrec.models.recommender import Recommender
 from tronrec.params import RankingParams, SystemParams
@@ -35,8 +35,6 @@ PLOT = ROOT / "build/step_time.html"
 TRON_XL = SystemParams()
 CATALOGUES = (10_000, DIGINETICA.num_items, 200_000, 1_000_000, 1_855_603, 3_000_000)
 PLAIN = RankingTerms(RankingParams(), None)
-PRECISIONS = torch.float32, torch.bfloat16
-"""Measured beside the one that training searches in."""
 
 
 def row(*cells: object) -> None:
@@ -56,13 +54,16 @@ class Bench:
 
     def __init__(self, device: torch.device, sessions: Path | None) -> None:
         self.device = device
+        self.bfloat16 = coarse_dtype(device) == torch.bfloat16
+        """Whether it is worth measuring: emulated, it takes a hundred times as long."""
         self.cases = [Case.simulated(DIGINETICA), Case.simulated(OTTO)]
         if sessions is not None:
             self.cases.append(Case.prepared(sessions))
 
     def rates(self) -> dict[torch.dtype, float]:
         """Return the GFLOP/s of a product in each precision."""
-        kinds = dict.fromkeys([*PRECISIONS, search_dtype(self.device)])
+        native = coarse_dtype(self.device), search_dtype(self.device)
+        kinds = dict.fromkeys([torch.float32, *native])
         return {dtype: product_rate(dtype, self.device) for dtype in kinds}
 
     def products(self) -> None:
@@ -79,13 +80,11 @@ class Bench:
         for case in self.cases:
             padded = PaddedTraining(TRON_XL, case, self.device)
             packed = PackedTraining(TRON_XL, case, self.device)
-            reduced = SystemParams.model_validate(low)
-            rounded = PackedTraining(reduced, case, self.device)
-            steps = {
-                "packed": packed.several,
-                "rounded": rounded.several,
-                "padded": padded.step,
-            }
+            steps = {"packed": packed.several, "padded": padded.step}
+            if self.bfloat16:
+                reduced = SystemParams.model_validate(low)
+                rounded = PackedTraining(reduced, case, self.device)
+                steps["rounded"] = rounded.several
             found = in_turns(steps, rounds=8, warm_up=3)
             hours = case.steps(TRON_XL.training.batch_size) / 3600
             ours, theirs = found["packed"] / 8, found["padded"]
@@ -95,7 +94,7 @@ class Bench:
                 f"{1e3 * ours:.1f}",
                 f"{theirs / ours:.1f}",
                 f"{1 / hours / ours:.3g}",
-                f"{1 / hours / found['rounded'] * 8:.3g}",
+                f"{1 / hours / found['rounded'] * 8:.3g}" if self.bfloat16 else "",
             )
 
     def systems(self) -> None:
@@ -108,8 +107,11 @@ class Bench:
                 block = System.read(name, entry).everywhere
                 training = block.get("training", {}) | {"precision": "bfloat16"}
                 step, hour = self._epochs(block, case)
-                _, rounded = self._epochs(block | {"training": training}, case)
-                row(name, f"{1e3 * step:.1f}", f"{hour:.3g}", f"{rounded:.3g}")
+                rounded = ""
+                if self.bfloat16:
+                    _, speed = self._epochs(block | {"training": training}, case)
+                    rounded = f"{speed:.3g}"
+                row(name, f"{1e3 * step:.1f}", f"{hour:.3g}", rounded)
 
     def _epochs(self, block: dict[str, Any], case: Case) -> tuple[float, float]:
         """Return the seconds of a system's step, and its epochs in an hour."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from tronrec.ops.int8_matmul import int8_products
+
 Step = Callable[[], object]
 
 
@@ -48,14 +50,15 @@ def wait(device: torch.device) -> None:
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     """Return the GFLOP/s of a large matrix product; of int8, whole operations."""
     left = torch.randn(2048, 200, device=device).to(dtype)
-    right = torch.randn(16384, 200, device=device).to(dtype).T
-    multiply, whole = torch.mm, dtype
-    if dtype == torch.int8:
-        multiply, whole = torch._int_mm, torch.int32
+    right = torch.randn(16384, 200, device=device).to(dtype)
+    whole = torch.int32 if dtype == torch.int8 else dtype
     out = torch.empty(2048, 16384, dtype=whole, device=device)
 
     def product() -> None:
-        multiply(left, right, out=out)
+        if dtype == torch.int8:
+            int8_products(left, right, out)
+        else:
+            torch.mm(left, right.T, out=out)
         wait(device)
 
     seconds = in_turns({"product": product}, rounds=12)["product"]

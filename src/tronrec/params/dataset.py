@@ -17,7 +17,7 @@ from tronrec.params.tuning import TuningParams
 
 
 class ParallelParams(Params):
-    """The processes that train a model together; their number changes no result."""
+    """The processes that train a model together: all draw the same negatives."""
 
     processes: int = Field(1, ge=1)
     """Processes on each machine; on GPUs, each has one of its own."""

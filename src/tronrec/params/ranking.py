@@ -29,8 +29,8 @@ class RankingParams(Params):
     """What the score of an item gains where it often came after the last click's item
     of late, or before it: at most six times this; 0: nothing."""
     calibrate: bool = False
-    """Whether trend and gains are chosen anew on the validation sessions after
-    training, in seconds. What is configured is tried as well. Epochs are then compared
+    """Whether trend, gains and successors are chosen anew on the validation sessions
+    after training, which takes a minute or two. What is configured is tried as well. Epochs are then compared
     by the gains that fit each."""
     rerank: bool = False
     """Whether calibration also fits a network that orders the best 64 items anew, and
