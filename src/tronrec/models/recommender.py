@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from tronrec.models.encoder import Encoder, choose_encoder
 from tronrec.models.layout import Layout
-from tronrec.ops.huge_pages import on_huge_pages
 from tronrec.ops.unit_rows import scale_to_length_one, unit_parts
 from tronrec.params import ModelParams
 from tronrec.schemas import PADDING
@@ -37,13 +36,12 @@ class Recommender(nn.Module):
         self.params = params
         self.encoder = choose_encoder(params)
         self.vector_size = params.members * params.hidden_size
-        shape = num_items + 1, self.vector_size + params.item_bias
-        table = on_huge_pages(torch.empty(shape))
+        table = torch.empty(num_items + 1, self.vector_size + params.item_bias)
         nn.init.normal_(table, std=INITIAL_STD)
         table[:, self.vector_size :] = 0
         table[PADDING] = 0
         if params.temperature is not None:
-            table.copy_(self._to_unit_length(table))
+            table = self._to_unit_length(table)
         self.item_embeddings = nn.Parameter(table, requires_grad=False)
 
     @property

@@ -30,8 +30,8 @@ class RankingParams(Params):
     of late, or before it: at most six times this; 0: nothing."""
     calibrate: bool = False
     """Whether trend, gains and successors are chosen anew on the validation sessions
-    after training, which takes a minute or two. What is configured is tried as well. Epochs are then compared
-    by the gains that fit each."""
+    after training, which takes a minute or two. What is configured is tried as well.
+    Epochs are then compared by the gains that fit each."""
     rerank: bool = False
     """Whether calibration also fits a network that orders the best 64 items anew, and
     keeps it where it is better by more than chance."""

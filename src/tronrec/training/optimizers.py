@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tronrec.ops.huge_pages import on_huge_pages
 from tronrec.ops.row_adam import adam_rows
 from tronrec.ops.session_gradient import ItemGradient
 from tronrec.params import TrainingParams
@@ -51,7 +50,7 @@ class RowAdam(RowOptimizer):
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with moments of zero; `table` is updated in place."""
         self.steps = 0
-        self.mean, self.square = _filled_like(table, 0), _filled_like(table, 0)
+        self.mean, self.square = torch.zeros_like(table), torch.zeros_like(table)
         super().__init__(table, mean=self.mean, square=self.square)
 
     def step(self, gradients: ItemGradient, learning_rate: float) -> None:
@@ -80,7 +79,7 @@ class RowAdagrad(RowOptimizer):
 
     def __init__(self, table: Float[Tensor, "items size"]) -> None:
         """Start with small sums of squares; `table` is updated in place."""
-        self.sum = _filled_like(table, ADAGRAD_START)
+        self.sum = torch.full_like(table, ADAGRAD_START)
         super().__init__(table, sum=self.sum)
 
     @torch.no_grad()
@@ -92,11 +91,6 @@ class RowAdagrad(RowOptimizer):
             update = values / total.sqrt_()
             moved = self.table.index_select(0, rows).sub_(update, alpha=learning_rate)
             self.table.index_copy_(0, rows, moved)
-
-
-def _filled_like(table: Tensor, value: float) -> Tensor:
-    """Return a table as large, with the same number everywhere."""
-    return on_huge_pages(torch.empty_like(table)).fill_(value)
 
 
 def _split(gradients: ItemGradient) -> Iterator[tuple[Tensor, Tensor]]:
