@@ -129,9 +129,7 @@ def in_parts(function: Callable[[int, int], Any], count: int, threads: int) -> N
     parts = list(pairwise(cuts))
     others: list[Future[Any]] = []
     try:
-        with suppress(
-            RuntimeError
-        ):  # the interpreter ends: there are no threads any more
+        with suppress(RuntimeError):  # no thread is started where the interpreter ends
             while len(parts) > 1:
                 others.append(_helpers.of(threads - 1).submit(function, *parts[-1]))
                 parts.pop()

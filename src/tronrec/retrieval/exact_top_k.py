@@ -22,6 +22,7 @@ from torch import Tensor
 from tronrec.errors import UserError
 from tronrec.ops.coarse_table import CoarseTable, largest_norm
 from tronrec.ops.pair_products import pair_products
+from tronrec.ops.quantized_table import QuantizedTable
 from tronrec.ops.rounded_table import RoundedTable
 
 NOT_FINITE = (
@@ -92,8 +93,6 @@ class ExactTopK:
         """Return the table in low precision, which is made when it is first needed."""
         if self._coarse is None:
             if self.table.device.type == "cpu":
-                from tronrec.ops.quantized_table import QuantizedTable
-
                 self._coarse = QuantizedTable(self.table, self.norm)
             else:
                 self._coarse = RoundedTable(self.table, self.dtype, self.norm)
