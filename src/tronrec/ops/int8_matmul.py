@@ -110,7 +110,7 @@ def loop_products(
     states, rows = (
         pad(part, missing) if any(missing) else part for part in (states, rows)
     )
-    unsigned = (states.view(torch.uint8) + OFFSET).contiguous()
+    unsigned = states.view(torch.uint8) + OFFSET
     rows = rows.contiguous()
     arrays = arrays_of(unsigned, rows, rows.view(torch.int32), out)
     work = partial(_multiply, arrays)
@@ -137,8 +137,8 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         return builder.bitcast(builder.gep(base, [place]), kind.as_pointer())
 
     parts = [unpacked(*pair) for pair in zip(signature.args, given, strict=True)]
-    (left, size, first), (right, _, group), (begin, *_), place = parts
-    found, width, row, column = place
+    (left, size, first), (right, _, group), (start, *_), into = parts
+    found, width, row, column = into
     word = size.type
     of_states = [
         builder.gep(left, [builder.mul(builder.add(first, word(number)), size)])
@@ -151,7 +151,7 @@ def _generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         sums.append([cgutils.alloca_once(builder, _WORDS) for _ in range(VECTORS)])
         for number, total in enumerate(sums[-1]):
             place = builder.add(offset, word(number * LANES))
-            builder.store(builder.load(at(begin, place, _WORDS), align=4), total)
+            builder.store(builder.load(at(start, place, _WORDS), align=4), total)
 
     add_pairs = cgutils.get_or_insert_function(
         builder.module,
